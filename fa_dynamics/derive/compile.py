@@ -1,0 +1,207 @@
+"""From symbols to fast NumPy functions: lambdify, with our own shared products and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+from sympy import MatrixSymbol
+
+from fa_dynamics.derive.numpy_code import DotInto, MatrixPrinter, SumInto
+from fa_dynamics.derive.program import Program, Statement, velocity_program
+from fa_dynamics.errors import InputError
+
+if TYPE_CHECKING:
+    from fa_dynamics.derive.conservation import Invariant
+    from fa_dynamics.derive.flow import Flow
+
+Array = Any
+"""A NumPy array; this room does not import NumPy."""
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledFlow:
+    """A flow at given sizes, ready to be evaluated.
+
+    Attributes
+    ----------
+    flow
+        The derived flow.
+    sizes
+        n_0..n_L.
+    names, shapes
+        Names and shapes of the matrices of the state, in the order in which a flat state holds them.
+    parameters
+        Names of the arguments that `bind` needs: fixed feedback, Sigma_xx, Sigma_yx, decay rates.
+    multiply_adds
+        Of all matrix products of one evaluation.
+    """
+
+    flow: Flow
+    sizes: tuple[int, ...]
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, int], ...]
+    parameters: tuple[str, ...]
+    multiply_adds: float
+    memory_shapes: tuple[tuple[int, int], ...]
+    constants_function: Callable[..., list[Array]]
+    velocity_function: Callable[..., list[Array]]
+
+    def bind(
+        self, parameters: Mapping[str, Array], empty: Callable[..., Array]
+    ) -> Callable[[Sequence[Array], Sequence[Array]], None]:
+        """Fix the parameters and the working memory.
+
+        Parameters
+        ----------
+        parameters
+            Value of every name in ``parameters``.
+        empty
+            Allocates an array of a shape (``numpy.empty``).
+
+        Returns
+        -------
+        callable
+            ``velocity_into(state, out)`` with lists of matrices; it writes to `out` and must not run in two threads
+            at once, since it owns its working memory.
+        """
+        values = [parameters[name] for name in self.parameters]
+        constants = self.constants_function(*values)
+        memory = [empty(shape) for shape in self.memory_shapes]
+        function = self.velocity_function
+
+        def velocity_into(state: Sequence[Array], out: Sequence[Array]) -> None:
+            function(*state, *values, *constants, *out, *memory)
+
+        return velocity_into
+
+
+@lru_cache(maxsize=128)
+def compile_flow(flow: Flow, sizes: tuple[int, ...]) -> CompiledFlow:
+    """Compile a flow for given numbers of units.
+
+    Parameters
+    ----------
+    flow
+        A derived flow.
+    sizes
+        n_0..n_L; they decide the order of the products, nothing else.
+
+    Raises
+    ------
+    InputError
+        Wrong number of sizes, or one below 1.
+    """
+    if len(sizes) != flow.depth + 1 or any(size < 1 for size in sizes):
+        raise InputError(f"sizes: {sizes} given, expected {flow.depth + 1} whole numbers >= 1")
+    network = flow.network
+    program = velocity_program(flow, sizes)
+    numbers = dict(zip(network.sizes, sizes, strict=True))
+
+    fixed = tuple(matrix for matrix in flow.feedback if matrix not in flow.state)
+    parameters = (*fixed, network.input_moment, network.cross_moment, *flow.decay_rates)
+    statements, memory = _with_memory(program)
+    constants = [statement.target for statement in program.constants]
+    return CompiledFlow(
+        flow=flow,
+        sizes=sizes,
+        names=tuple(matrix.name for matrix in flow.state),
+        shapes=tuple(_shape(matrix, numbers) for matrix in flow.state),
+        parameters=tuple(symbol.name for symbol in parameters),
+        multiply_adds=program.multiply_adds,
+        memory_shapes=tuple(_shape(symbol, numbers) for symbol in memory),
+        constants_function=_lambdify(parameters, [(s.target, s.expression) for s in program.constants], constants),
+        velocity_function=_lambdify(
+            (*flow.state, *parameters, *constants, *map(_output_memory, program.outputs), *memory),
+            statements,
+            list(program.outputs),
+        ),
+    )
+
+
+def _lambdify(arguments: Sequence[Any], steps: list[tuple[Any, Any]], results: list[Any]) -> Callable[..., Any]:
+    """SymPy's lambdify; our statements stand in the place of its common subexpressions."""
+    printer = MatrixPrinter({"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True})
+    function: Callable[..., Any] = sp.lambdify(
+        list(arguments),
+        results,
+        modules="numpy",
+        printer=printer,
+        cse=lambda expressions: (steps, expressions),
+    )
+    return function
+
+
+def _with_memory(program: Program) -> tuple[list[tuple[Any, Any]], list[Any]]:
+    """Give every statement the memory it writes to: an output, or working memory of its own."""
+    memory: list[Any] = []
+
+    def allocate(like: Any) -> Any:
+        memory.append(MatrixSymbol(f"m_{len(memory)}", *like.shape))
+        return memory[-1]
+
+    steps = []
+    for statement in program.statements:
+        target = statement.target
+        if not statement.product and _is_function_of_matrix(statement):
+            steps.append((target, statement.expression))
+            continue
+        home = _output_memory(target) if target in program.outputs else allocate(target)
+        if statement.product:
+            steps.append((target, DotInto(home, *statement.product)))
+        else:
+            scaled = any(abs(coefficient) != 1 for coefficient, _ in statement.terms[1:])
+            scratch = allocate(target) if scaled else home
+            pairs = [part for coefficient, (matrix,) in statement.terms for part in (coefficient, matrix)]
+            steps.append((target, SumInto(home, scratch, *pairs)))
+    return steps, memory
+
+
+def _is_function_of_matrix(statement: Statement) -> bool:
+    ((_, operands), *others) = statement.terms
+    matrix = operands[0].arg if isinstance(operands[0], sp.Transpose) else operands[0]
+    return not others and not isinstance(matrix, MatrixSymbol)
+
+
+def _output_memory(output: Any) -> Any:
+    return MatrixSymbol(f"out_{output.name}", *output.shape)
+
+
+def _shape(matrix: Any, numbers: Mapping[Any, int]) -> tuple[int, int]:
+    rows, columns = matrix.shape
+    return numbers[rows], numbers[columns]
+
+
+def compile_invariant(flow: Flow, invariant: Invariant, outgoing: int) -> Callable[[Mapping[str, Array]], Array]:
+    """A function from the named matrices of a state (and its feedback) to the value of a first integral.
+
+    Parameters
+    ----------
+    flow, invariant
+        The flow and one of its first integrals.
+    outgoing
+        Number of units n_{l+1} above the hidden layer, which a column potential needs.
+
+    Returns
+    -------
+    callable
+        It returns the matrix of a matrix law, or one number per neuron.
+    """
+    if invariant.kind == "matrix":
+        symbols = sorted(invariant.expression.atoms(MatrixSymbol), key=str)
+        printer = MatrixPrinter({"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True})
+        matrix_law = sp.lambdify(symbols, invariant.expression, modules="numpy", printer=printer)
+        names = [symbol.name for symbol in symbols]
+        return lambda matrices: matrix_law(*(matrices[name] for name in names))
+    column = sp.Matrix([sp.Symbol(f"w_{i}", real=True) for i in range(outgoing)])
+    potential = sp.lambdify(list(column), flow.rule.potential(column), modules="numpy")
+    below, above = f"W_{invariant.layer}", f"W_{invariant.layer + 1}"
+
+    def neuron_law(matrices: Mapping[str, Array]) -> Array:
+        rows = (matrices[below] ** 2).sum(axis=1)
+        return rows / 2 - potential(*matrices[above])
+
+    return neuron_law
