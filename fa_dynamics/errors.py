@@ -14,6 +14,10 @@ class DerivationError(ValueError):
     """A symbolic step has no answer; the message says why in one sentence."""
 
 
+class IntegrationError(RuntimeError):
+    """An integration that has to finish did not; the message says why."""
+
+
 class IntegrationWarning(UserWarning):
     """A run ended early, or its first integrals drift more than its tolerances explain."""
 

@@ -124,15 +124,18 @@ def compile_flow(flow: Flow, sizes: tuple[int, ...]) -> CompiledFlow:
 
 def _lambdify(arguments: Sequence[Any], steps: list[tuple[Any, Any]], results: list[Any]) -> Callable[..., Any]:
     """SymPy's lambdify; our statements stand in the place of its common subexpressions."""
-    printer = MatrixPrinter({"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True})
     function: Callable[..., Any] = sp.lambdify(
         list(arguments),
         results,
         modules="numpy",
-        printer=printer,
+        printer=_printer(),
         cse=lambda expressions: (steps, expressions),
     )
     return function
+
+
+def _printer() -> MatrixPrinter:
+    return MatrixPrinter({"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True})
 
 
 def _with_memory(program: Program) -> tuple[list[tuple[Any, Any]], list[Any]]:
@@ -175,6 +178,14 @@ def _shape(matrix: Any, numbers: Mapping[Any, int]) -> tuple[int, int]:
     return numbers[rows], numbers[columns]
 
 
+def compile_expression(expression: Any) -> Callable[[Mapping[str, Array]], Array]:
+    """A function from named matrices to the value of a matrix expression in them."""
+    symbols = sorted(expression.atoms(MatrixSymbol), key=str)
+    names = [symbol.name for symbol in symbols]
+    function = sp.lambdify(symbols, expression, modules="numpy", printer=_printer())
+    return lambda matrices: function(*(matrices[name] for name in names))
+
+
 def compile_invariant(flow: Flow, invariant: Invariant, outgoing: int) -> Callable[[Mapping[str, Array]], Array]:
     """A function from the named matrices of a state (and its feedback) to the value of a first integral.
 
@@ -191,11 +202,7 @@ def compile_invariant(flow: Flow, invariant: Invariant, outgoing: int) -> Callab
         It returns the matrix of a matrix law, or one number per neuron.
     """
     if invariant.kind == "matrix":
-        symbols = sorted(invariant.expression.atoms(MatrixSymbol), key=str)
-        printer = MatrixPrinter({"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True})
-        matrix_law = sp.lambdify(symbols, invariant.expression, modules="numpy", printer=printer)
-        names = [symbol.name for symbol in symbols]
-        return lambda matrices: matrix_law(*(matrices[name] for name in names))
+        return compile_expression(invariant.expression)
     column = sp.Matrix([sp.Symbol(f"w_{i}", real=True) for i in range(outgoing)])
     potential = sp.lambdify(list(column), flow.rule.potential(column), modules="numpy")
     below, above = f"W_{invariant.layer}", f"W_{invariant.layer + 1}"

@@ -32,15 +32,20 @@ class Invariant:
         entries of an explicit column.
     expression
         Matrix expression, or the potential Psi of a column (w_1, w_2).
-    condition
-        When it holds; '' for always.
+    needs
+        Name of a fixed feedback matrix that must have full column rank for the law to hold; None for always.
     """
 
     name: str
     layer: int
     kind: Literal["matrix", "neuron"]
     expression: Any
-    condition: str = ""
+    needs: str | None = None
+
+    @property
+    def condition(self) -> str:
+        """When the law holds, in words; '' for always."""
+        return f"{self.needs} has full column rank" if self.needs else ""
 
     def __str__(self) -> str:
         where = f"   if {self.condition}" if self.condition else ""
@@ -56,9 +61,9 @@ def verified_laws(flow: Flow) -> tuple[Invariant, ...]:
     """Every first integral that the flow's rule proposes and that holds along the flow."""
     rule, network = flow.rule, flow.network
     laws = [
-        Invariant(name, layer, "matrix", expression, condition)
-        for name, layer, expression, condition in rule.matrix_laws(network)
-        if rate_of_change(flow, expression) == {}
+        Invariant(law.name, law.layer, "matrix", law.expression, law.needs.name if law.needs else None)
+        for law in rule.matrix_laws(network)
+        if rate_of_change(flow, law.expression) == {}
     ]
     column = explicit_column(2)
     potential = rule.potential(column)

@@ -10,7 +10,7 @@ import math
 from abc import ABC
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import sympy as sp
 
@@ -18,8 +18,16 @@ from fa_dynamics.derive import words as w
 from fa_dynamics.derive.network import Network
 from fa_dynamics.errors import DerivationError, InputError
 
-Law = tuple[str, int, Any, str]
-"""Name, hidden layer, matrix expression, and the condition under which it holds ('' for always)."""
+
+
+class Law(NamedTuple):
+    """A candidate for a matrix first integral."""
+
+    name: str
+    layer: int
+    expression: Any
+    needs: Any = None
+    """A fixed feedback matrix that must have full column rank, if any."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ class Backpropagation(Rule):
         """Balancedness of neighbouring layers."""
         for layer in range(1, network.depth):
             below, above = network.W(layer), network.W(layer + 1)
-            yield f"Q_{layer}", layer, below * below.T - above.T * above, ""
+            yield Law(f"Q_{layer}", layer, below * below.T - above.T * above)
 
 
 @dataclass(frozen=True)
@@ -100,7 +108,7 @@ class FeedbackAlignment(Rule):
     def matrix_laws(self, network: Network) -> Iterator[Law]:
         """Q_l of every hidden layer."""
         for layer in range(1, network.depth):
-            yield _fixed_feedback_law(network, layer, network.B(layer + 1), "")
+            yield _fixed_feedback_law(network, layer, network.B(layer + 1))
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,10 @@ class DirectFeedbackAlignment(Rule):
 
     name = "dfa"
 
+    def feedback(self, network: Network, layer: int) -> Any:
+        """D_{L-1} in the place of W_L^T; lower layers have nothing in the place of a single W_l^T."""
+        return network.D(layer - 1) if layer == network.depth else super().feedback(network, layer)
+
     def backward(self, network: Network, layer: int) -> Any:
         """D_l; the identity for the last layer."""
         return network.D(layer) if layer < network.depth else sp.Identity(network.n(layer))
@@ -122,11 +134,10 @@ class DirectFeedbackAlignment(Rule):
         for layer in range(1, network.depth - 1):
             above = network.D(layer + 1)
             effective = network.D(layer) * sp.Inverse(above.T * above) * above.T
-            condition = f"n_{layer + 1} >= n_{network.depth} and D_{layer + 1} of full column rank"
-            yield _fixed_feedback_law(network, layer, effective, condition)
+            yield _fixed_feedback_law(network, layer, effective, needs=above)
         if network.depth > 1:
             last = network.depth - 1
-            yield _fixed_feedback_law(network, last, network.D(last), "")
+            yield _fixed_feedback_law(network, last, network.D(last))
 
 
 @dataclass(frozen=True)
@@ -182,14 +193,14 @@ class KolenPollack(Rule):
         """B_l - W_l^T above, and the balance of W_l with B_{l+1}."""
         for layer in range(1, network.depth):
             weight, above, feedback = network.W(layer), network.W(layer + 1), network.B(layer + 1)
-            yield f"Q_{layer}", layer, weight * weight.T - feedback * feedback.T, ""
-            yield f"R_{layer}", layer, feedback - above.T, ""
+            yield Law(f"Q_{layer}", layer, weight * weight.T - feedback * feedback.T)
+            yield Law(f"R_{layer}", layer, feedback - above.T)
 
 
-def _fixed_feedback_law(network: Network, layer: int, feedback: Any, condition: str) -> Law:
+def _fixed_feedback_law(network: Network, layer: int, feedback: Any, needs: Any = None) -> Law:
     weight, above = network.W(layer), network.W(layer + 1)
     expression = weight * weight.T - feedback * above - above.T * feedback.T
-    return f"Q_{layer}", layer, expression, condition
+    return Law(f"Q_{layer}", layer, expression, needs)
 
 
 BUILT_IN: tuple[type[Rule], ...] = (

@@ -1,0 +1,188 @@
+"""A step loop around SciPy's solver classes: progress, interruption, and a named ending."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fa_dynamics.errors import InputError, nearest
+from fa_dynamics.measures.curve import NODES, Curve
+
+Array = NDArray[np.float64]
+Velocity = Callable[[float, Array], Array]
+Status = Literal["completed", "diverged", "stalled", "non-finite", "interrupted"]
+
+BLOW_UP = 1e8
+"""A run is called diverged when an entry exceeds this many times max(1, the largest entry at the start). Learning in
+these systems moves weights by factors of at most a few thousand."""
+
+IMPLICIT_STATES = 5000
+"""Implicit methods of SciPy store dense Jacobians; 5000 states take 200 MB and a factorisation of 40 Gflop a step."""
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What a step loop returns.
+
+    Attributes
+    ----------
+    t
+        Output times that were reached.
+    y
+        (times, states).
+    curve
+        The observed quantity between all accepted steps.
+    status, message
+        How it ended, and one sentence on what that means and what to change.
+    n_steps, n_evaluations
+        Accepted steps, and evaluations of the velocity.
+    """
+
+    t: Array
+    y: Array
+    curve: Curve
+    status: Status
+    message: str
+    n_steps: int
+    n_evaluations: int
+
+
+def solver_class(method: Any, n_states: int) -> Any:
+    """The `OdeSolver` class of a name such as 'DOP853', or the class itself.
+
+    Raises
+    ------
+    InputError
+        Unknown method, or an implicit method for a state so large that its Jacobian is out of reach.
+    """
+    from scipy import integrate
+
+    names = ("DOP853", "RK45", "RK23", "Radau", "BDF", "LSODA")
+    if isinstance(method, str):
+        if method not in names:
+            raise InputError(f"method: no method is called {method!r}; {nearest(method, names)}")
+        found = getattr(integrate, method)
+    elif isinstance(method, type) and issubclass(method, integrate.OdeSolver):
+        found = method
+    else:
+        raise InputError(f"method: {method!r} given, expected one of {', '.join(names)} or an OdeSolver class")
+    if issubclass(found, integrate.Radau | integrate.BDF | integrate.LSODA) and n_states > IMPLICIT_STATES:
+        raise InputError(
+            f"method: {found.__name__} needs a dense Jacobian of {n_states}^2 entries; use DOP853 or RK45 here"
+        )
+    return found
+
+
+def solve(
+    velocity: Velocity,
+    y0: Array,
+    t_eval: Array,
+    t_end: float,
+    observe: Callable[[Array], Array],
+    *,
+    method: Any = "DOP853",
+    rtol: float = 1e-9,
+    atol: float = 1e-12,
+    max_step: float = np.inf,
+    max_steps: int = 100_000,
+    report: Callable[[float], None] = lambda fraction: None,
+) -> Solution:
+    """Integrate dy/dt = velocity(t, y) from 0 to t_end.
+
+    Parameters
+    ----------
+    velocity
+        Returns a fresh array at each call, since SciPy keeps references to what it returned.
+    y0
+        State at t = 0.
+    t_eval
+        Increasing output times in [0, t_end].
+    t_end
+        Last time, > 0.
+    observe
+        A vector quantity of a state, recorded between all accepted steps.
+    method, rtol, atol, max_step
+        As in SciPy.
+    max_steps
+        Accepted steps after which the run is called stalled.
+    report
+        Is told the fraction of time done, after each step.
+    """
+    make = solver_class(method, y0.size)
+    outputs: list[Array] = []
+    edges = [0.0]
+    values: list[Array] = []
+    limit = BLOW_UP * max(1.0, float(np.abs(y0).max(initial=0.0)))
+    status: Status = "completed"
+    message = "reached the last time."
+    solver = None
+    done = 0
+    if t_eval.size and t_eval[0] == 0:
+        outputs.append(y0.copy())
+        done = 1
+    at_left = observe(y0)
+    if not np.isfinite(velocity(0.0, y0)).all():
+        curve = Curve(np.array([0.0]), np.empty((0, len(NODES), at_left.size)))
+        return Solution(t_eval[:done], y0[None][:done], curve, "non-finite", _non_finite(0.0), 0, 1)
+    try:
+        # Trial stages of a step that is then rejected may overflow; accepted states are checked below.
+        with np.errstate(over="ignore", invalid="ignore"):
+            solver = make(velocity, 0.0, y0, t_end, rtol=rtol, atol=atol, max_step=max_step)
+            while solver.status == "running":
+                reason = solver.step()
+                if solver.status == "failed":
+                    status, message = _failure(velocity, solver, str(reason))
+                    break
+                if not np.isfinite(solver.y).all():
+                    status, message = "non-finite", _non_finite(solver.t)
+                    break
+                dense = solver.dense_output()
+                upto = int(np.searchsorted(t_eval, solver.t, side="right"))
+                if upto > done:
+                    outputs.extend(np.atleast_2d(dense(t_eval[done:upto]).T))
+                    done = upto
+                inner = solver.t_old + (solver.t - solver.t_old) * NODES[1:-1]
+                at_right = observe(solver.y)
+                values.append(np.stack([at_left, *(observe(dense(time)) for time in inner), at_right]))
+                edges.append(float(solver.t))
+                at_left = at_right
+                report(solver.t / t_end)
+                if np.abs(solver.y).max() > limit:
+                    status = "diverged"
+                    message = (
+                        f"at t = {solver.t:.6g} an entry exceeded {limit:.1e}: lower the start or the feedback, add "
+                        "weight decay, or end earlier."
+                    )
+                    break
+                if len(values) >= max_steps:
+                    status = "stalled"
+                    message = (
+                        f"{max_steps} steps reached only t = {solver.t:.6g}: loosen rtol, end earlier, or, if the "
+                        "problem is stiff and small, use method='Radau'."
+                    )
+                    break
+    except KeyboardInterrupt:
+        status = "interrupted"
+        message = f"stopped by hand at t = {edges[-1]:.6g}; everything up to there is kept."
+    steps = min(len(values), len(edges) - 1)  # an interruption may fall between the two
+    curve = Curve(np.array(edges[: steps + 1]), np.array(values[:steps]).reshape(steps, len(NODES), at_left.size))
+    states = np.array(outputs).reshape(len(outputs), y0.size)
+    evaluations = solver.nfev if solver is not None else 0
+    return Solution(t_eval[: len(outputs)], states, curve, status, message, steps, evaluations)
+
+
+def _failure(velocity: Velocity, solver: Any, reason: str) -> tuple[Status, str]:
+    if not np.isfinite(velocity(solver.t, solver.y)).all():
+        return "non-finite", _non_finite(solver.t)
+    return "stalled", (
+        f"no step is small enough at t = {solver.t:.6g} ({reason.rstrip('.')}): the velocity jumps or explodes "
+        "there; loosen rtol, or end before that time."
+    )
+
+
+def _non_finite(time: float) -> str:
+    return f"the velocity is not finite near t = {time:.6g}: look at the start, the feedback and the rule there."

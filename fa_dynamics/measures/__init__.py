@@ -1,0 +1,32 @@
+"""Functions of a state or a curve."""
+
+from fa_dynamics.measures.alignment import (
+    alignment_matrix,
+    commutator_defect,
+    cosine,
+    interlayer_alignment,
+    update_alignment,
+    weight_alignment,
+)
+from fa_dynamics.measures.balance import imbalance
+from fa_dynamics.measures.curve import Curve
+from fa_dynamics.measures.learning import Order, learning_times, order_of_learning
+from fa_dynamics.measures.linear import effective_rank, end_to_end, mode_strength, singular_values
+
+__all__ = [
+    "Curve",
+    "Order",
+    "alignment_matrix",
+    "commutator_defect",
+    "cosine",
+    "effective_rank",
+    "end_to_end",
+    "imbalance",
+    "interlayer_alignment",
+    "learning_times",
+    "mode_strength",
+    "order_of_learning",
+    "singular_values",
+    "update_alignment",
+    "weight_alignment",
+]

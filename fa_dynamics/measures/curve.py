@@ -1,0 +1,70 @@
+"""A curve between the accepted steps of a solver: one polynomial per step, through nodes of its dense output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+NODES: Array = (1 - np.cos(np.pi * np.arange(6) / 5)) / 2
+"""Chebyshev-Lobatto nodes of a step, scaled to [0, 1]. With the steps that an eighth-order method takes at rtol 1e-9
+the degree-5 interpolant errs by about 1e-8 of the change over the step."""
+
+_WEIGHTS: Array = np.array([0.5, -1.0, 1.0, -1.0, 1.0, -0.5])
+"""Barycentric weights of Chebyshev-Lobatto nodes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Values at the Chebyshev-Lobatto nodes of every step.
+
+    Attributes
+    ----------
+    edges
+        (steps + 1,), increasing.
+    values
+        (steps, nodes, modes).
+    """
+
+    edges: Array
+    values: Array
+
+    def __call__(self, t: Array) -> Array:
+        """Values at times t within [edges[0], edges[-1]], (len(t), modes)."""
+        times = np.atleast_1d(np.asarray(t, dtype=float))
+        step = np.clip(np.searchsorted(self.edges, times, side="right") - 1, 0, len(self.values) - 1)
+        width = self.edges[step + 1] - self.edges[step]
+        return interpolate((times - self.edges[step]) / width, self.values[step])
+
+    def sample(self, per_step: int = 8) -> tuple[Array, Array]:
+        """Times and values on a grid that follows the steps: `per_step` points a step, and the end.
+
+        Returns
+        -------
+        t, values
+            (points,) and (points, modes).
+        """
+        inside = np.arange(per_step) / per_step
+        widths = np.diff(self.edges)
+        times = (self.edges[:-1, None] + widths[:, None] * inside).ravel()
+        values = np.einsum("pn,snm->spm", _matrix(inside), self.values)
+        t = np.append(times, self.edges[-1])
+        return t, np.concatenate([values.reshape(len(times), -1), self.values[-1, -1:]])
+
+
+def interpolate(position: Array, values: Array) -> Array:
+    """Barycentric interpolation at one position in [0, 1] per row of values (rows, nodes, modes)."""
+    result: Array = np.einsum("pn,pnm->pm", _matrix(position), values)
+    return result
+
+
+def _matrix(position: Array) -> Array:
+    distance = position[:, None] - NODES
+    hit = np.isclose(distance, 0, rtol=0, atol=1e-15)
+    weight = _WEIGHTS / np.where(hit, 1.0, distance)
+    rows = weight / weight.sum(axis=1, keepdims=True)
+    matrix: Array = np.where(hit.any(axis=1, keepdims=True), hit.astype(float), rows)
+    return matrix

@@ -1,0 +1,64 @@
+"""The end-to-end map, its modes and its loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def end_to_end(weights: Sequence[Array]) -> Array:
+    """P = W_L ... W_1.
+
+    Parameters
+    ----------
+    weights
+        W_1..W_L, each (..., n_l, n_{l-1}); leading axes (time) are kept.
+
+    Returns
+    -------
+    ndarray
+        (..., n_L, n_0).
+    """
+    return reduce(lambda below, weight: weight @ below, weights)
+
+
+def mode_strength(end_to_end: Array, output_basis: Array, input_basis: Array) -> Array:
+    """p_k = u_k^T P v_k.
+
+    Parameters
+    ----------
+    end_to_end
+        P, (..., n_L, n_0).
+    output_basis, input_basis
+        U (n_L, modes) and V (n_0, modes).
+
+    Returns
+    -------
+    ndarray
+        (..., modes), in units of output per input.
+    """
+    strength: Array = np.einsum("...ok,ok->...k", end_to_end @ input_basis, output_basis)
+    return strength
+
+
+def singular_values(matrices: Array) -> Array:
+    """Singular values in descending order, (..., min(rows, columns))."""
+    return np.linalg.svd(matrices, compute_uv=False)
+
+
+def effective_rank(matrices: Array) -> Array:
+    """exp(- sum q ln q) of the normalised singular values q_i = s_i / sum s, dimensionless, in [1, min(shape)].
+
+    0 for a zero matrix. Source: Roy, Vetterli 2007.
+    """
+    values = singular_values(matrices)
+    total = values.sum(axis=-1, keepdims=True)
+    share = np.divide(values, total, out=np.zeros_like(values), where=total > 0)
+    logarithm = np.log(share, out=np.zeros_like(share), where=share > 0)
+    rank: Array = np.where(total[..., 0] > 0, np.exp(-(share * logarithm).sum(axis=-1)), 0.0)
+    return rank

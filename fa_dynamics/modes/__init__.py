@@ -1,0 +1,5 @@
+"""One scalar chain per mode."""
+
+from fa_dynamics.modes.integrate import integrate_chain
+
+__all__ = ["integrate_chain"]

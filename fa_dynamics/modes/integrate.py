@@ -1,0 +1,124 @@
+"""Mode-learning curves by integrating the derived chain: for every rule, exact or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fa_dynamics.derive.chain import Chain
+from fa_dynamics.derive.compile_chain import compile_chain
+from fa_dynamics.errors import InputError, IntegrationError
+
+Array = NDArray[np.float64]
+
+
+def integrate_chain(
+    chain: Chain,
+    correlation: ArrayLike,
+    curvature: ArrayLike,
+    start: ArrayLike,
+    feedback: ArrayLike,
+    t: ArrayLike,
+    *,
+    decay: ArrayLike = 0.0,
+    method: Any = "DOP853",
+    rtol: float = 1e-10,
+    atol: float = 1e-13,
+) -> Array:
+    """Integrate a scalar chain for many modes at once.
+
+    Parameters
+    ----------
+    chain
+        From `Flow.chain`.
+    correlation, curvature
+        sigma and lambda, broadcast to (modes,).
+    start
+        theta_1..theta_L, broadcast to (L, modes) from (), (L,) or (L, modes).
+    feedback
+        b_2..b_L (c_1..c_{L-1} for DFA; starts of feedback that learns), broadcast to (L-1, modes) likewise.
+    t
+        Increasing times >= 0; integration starts at 0.
+    decay
+        rho_1..rho_L, broadcast to (L,); used if the chain has decay.
+    method, rtol, atol
+        As for `scipy.integrate.solve_ivp`. The tolerances hold for the worst component: SciPy's error norm is a root
+        mean square over all modes, so they are divided by the square root of the number of components.
+
+    Returns
+    -------
+    ndarray
+        theta_l of every mode, (L, time, modes).
+
+    Raises
+    ------
+    InputError
+        Shapes that do not broadcast, or times that are negative or not increasing.
+    IntegrationError
+        The solver could not reach the last time.
+    """
+    from scipy.integrate import solve_ivp
+
+    times = np.atleast_1d(np.asarray(t, dtype=float))
+    if times.ndim != 1 or not np.isfinite(times).all() or times[0] < 0 or (np.diff(times) <= 0).any():
+        raise InputError("t: expected increasing finite times >= 0")
+    sigma, curv = np.broadcast_arrays(np.atleast_1d(correlation).astype(float), np.atleast_1d(curvature).astype(float))
+    modes = len(sigma)
+    theta = _table(start, chain.depth, modes, "start")
+    fixed = _table(feedback, max(chain.depth - 1, 0), modes, "feedback")
+    learning = len(chain.state) - chain.depth
+    state = np.concatenate([theta, fixed]) if learning else theta
+    rates = np.broadcast_to(np.asarray(decay, dtype=float), (chain.depth,))
+    compiled = compile_chain(chain)
+    values = dict(zip((symbol.name for symbol in chain.feedback), fixed, strict=False))
+    values |= {"sigma": sigma, "lambda": curv}
+    values |= {f"rho_{layer + 1}": rate for layer, rate in enumerate(rates)}
+    parameters = [values[name] for name in compiled.parameters]
+    shape = state.shape
+
+    def velocity(_: float, y: Array) -> Array:
+        moving = np.empty(shape)
+        for row, part in enumerate(compiled.velocity(*y.reshape(shape), *parameters)):
+            moving[row] = part
+        return moving.ravel()
+
+    def jacobian(_: float, y: Array) -> Array:
+        blocks = np.zeros((shape[0], modes, shape[0], modes))
+        diagonal = np.arange(modes)
+        for i, row in enumerate(compiled.jacobian(*y.reshape(shape), *parameters)):
+            for j, entry in enumerate(row):
+                blocks[i, diagonal, j, diagonal] = entry
+        return blocks.reshape(y.size, y.size)
+
+    per_component = 1 / np.sqrt(state.size)
+    options = {"jac": jacobian} if method in ("Radau", "BDF", "LSODA") else {}
+    smallest_rtol = 100 * np.finfo(float).eps  # SciPy raises anything below to this, with a warning
+    if times[-1] == 0:
+        return np.repeat(theta[:, None, :], len(times), axis=1)
+    solution = solve_ivp(
+        velocity,
+        (0.0, times[-1]),
+        state.ravel(),
+        method=method,
+        t_eval=times,
+        rtol=max(rtol * per_component, smallest_rtol),
+        atol=atol * per_component,
+        **options,
+    )
+    if not solution.success:
+        raise IntegrationError(f"the chain could not be integrated to t = {times[-1]}: {solution.message}")
+    history: Array = solution.y.reshape(*shape, len(times)).transpose(0, 2, 1)
+    return history[: chain.depth]
+
+
+def _table(given: ArrayLike, rows: int, modes: int, argument: str) -> Array:
+    values = np.asarray(given, dtype=float)
+    columns = values[:, None] if values.ndim == 1 else values
+    try:
+        return np.array(np.broadcast_to(columns, (rows, modes)))
+    except ValueError as problem:
+        raise InputError(
+            f"{argument}: shape {values.shape} given, expected (), ({rows},) or ({rows}, {modes})"
+        ) from problem

@@ -1,0 +1,78 @@
+"""The figure of the demo: panels of mode-learning curves side by side, with the modes' images as legend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from fa_dynamics.plots.modes import plot_modes
+from fa_dynamics.plots.style import rank_colours
+
+if TYPE_CHECKING:
+    from fa_dynamics.flows.trajectory import Trajectory
+    from fa_dynamics.tasks import Task
+
+Array = NDArray[np.float64]
+
+
+def plot_panels(
+    runs: Sequence[Trajectory],
+    titles: Sequence[str],
+    *,
+    theory: Sequence[tuple[Array, Array]],
+    modes: Sequence[int],
+) -> Figure:
+    """Mode-learning curves of several runs of one task side by side.
+
+    Parameters
+    ----------
+    runs
+        Trajectories of the same task.
+    titles
+        One per run.
+    theory
+        Times and predicted mode strengths per run, drawn as thin dashed lines.
+    modes
+        Modes to show, counted from 1.
+
+    Returns
+    -------
+    Figure
+        With a strip of the modes' images below where the task has images, else a legend.
+    """
+    task = runs[0].task
+    images = task.image_shape is not None and task.n_outputs == np.prod(task.image_shape)
+    figure = Figure(figsize=(12.0, 5.0), layout="constrained")
+    heights = [4.0, 1.0] if images else [1.0]
+    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+    row = grid[0].subgridspec(1, len(runs))
+    first: Any = None
+    for column, (run, title, predicted) in enumerate(zip(runs, titles, theory, strict=True)):
+        axes = figure.add_subplot(row[column], sharey=first)
+        first = first or axes
+        plot_modes(run, modes=modes, theory=predicted, legend=not images and column == 0, ax=axes)
+        axes.axhline(0, color="grey", linewidth=0.5, zorder=0)
+        axes.set_title(title, fontsize="medium", loc="left")
+        axes.set_xlim(0, run.t[-1])
+        if column:
+            axes.set_ylabel("")
+            axes.tick_params(labelleft=False)
+    if images:
+        _image_strip(figure, grid[1], task, modes)
+    return figure
+
+
+def _image_strip(figure: Figure, place: Any, task: Task, modes: Sequence[int]) -> None:
+    strip = place.subgridspec(1, len(modes))
+    for column, (mode, colour) in enumerate(zip(modes, rank_colours(len(modes)), strict=True)):
+        axes = figure.add_subplot(strip[column])
+        image = task.modes.output_basis[:, mode - 1].reshape(task.image_shape)
+        size = np.abs(image).max()
+        axes.imshow(image, cmap="RdBu_r", vmin=-size, vmax=size)
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set(color=colour, linewidth=3)
+        axes.set_xlabel(f"mode {mode}\n$s$ = {task.modes.target[mode - 1]:.3f}", fontsize="small")

@@ -1,0 +1,43 @@
+"""Colours and axes shared by all figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+
+LIGHTEST = 0.82
+"""End of the viridis scale that is used: lighter colours vanish on white and on paper copies."""
+
+
+def rank_colours(count: int) -> list[Any]:
+    """Colours from dark (first) to light (last); their lightness rises, so that they stay apart in grey."""
+    return [mpl.colormaps["viridis"](position) for position in np.linspace(0.0, LIGHTEST, count)]
+
+
+def layer_styles(count: int) -> list[dict[str, Any]]:
+    """A colour and a line style per layer, so that neither has to carry the difference alone."""
+    styles = ["-", "--", "-.", ":"]
+    return [
+        {"color": colour, "linestyle": styles[i % len(styles)]} for i, colour in enumerate(rank_colours(count))
+    ]
+
+
+def new_axes(ax: Axes | None) -> Axes:
+    """The given axes, or those of a new figure."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    _, made = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
+    return made
+
+
+def finish(ax: Axes, xlabel: str, ylabel: str) -> Axes:
+    """Labels, and no box on top and right."""
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
