@@ -220,9 +220,9 @@ def parse(text: str, argument: str = "start") -> Start:
     except (TypeError, ValueError) as problem:
         if isinstance(problem, InputError):
             raise
-        raise InputError(f"{argument}: {text!r} given, expected {family} with its numbers, as in 'gaussian:0.01'") from (
-            problem
-        )
+        raise InputError(
+            f"{argument}: {text!r} given, expected {family} with its numbers, as in 'gaussian:0.01'"
+        ) from (problem)
 
 
 def resolve(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import sympy as sp
 
 from fa_dynamics.derive import words as w
-from fa_dynamics.derive.printing import text
+from fa_dynamics.derive.printing import latex, text
 from fa_dynamics.errors import DerivationError
 
 if TYPE_CHECKING:
@@ -46,6 +46,17 @@ class Invariant:
     def condition(self) -> str:
         """When the law holds, in words; '' for always."""
         return f"{self.needs} has full column rank" if self.needs else ""
+
+    def latex(self) -> str:
+        """The law in LaTeX, as something that equals a constant."""
+        below, above = f"W_{{{self.layer}}}", f"W_{{{self.layer + 1}}}"
+        where = rf"\quad\text{{if {self.condition}}}" if self.condition else ""
+        if self.kind == "matrix":
+            return rf"{latex(self.expression)} = \mathrm{{const}}{where}"
+        return (
+            rf"\tfrac12 |\mathrm{{row}}_i {below}|^2 - \Psi(\mathrm{{column}}_i {above}) = \mathrm{{const}}, "
+            rf"\quad \Psi(w) = {latex(self.expression)}{where}"
+        )
 
     def __str__(self) -> str:
         where = f"   if {self.condition}" if self.condition else ""

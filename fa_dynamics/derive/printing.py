@@ -51,6 +51,12 @@ def text(expression: Any) -> str:
     return printed
 
 
+def latex(expression: Any) -> str:
+    """An expression in LaTeX."""
+    printed: str = _Latex().doprint(expression)
+    return printed
+
+
 def flow_text(flow: Flow) -> str:
     """One equation a line, in plain text."""
     lines = [f"E = {text(flow.error)}"]
@@ -65,6 +71,5 @@ def flow_latex(flow: Flow) -> str:
 
 def aligned(equations: Sequence[Any]) -> str:
     """SymPy equations as a LaTeX `aligned` environment."""
-    printer = _Latex()
-    rows = [f"{printer.doprint(equation.lhs)} &= {printer.doprint(equation.rhs)}" for equation in equations]
+    rows = [f"{latex(equation.lhs)} &= {latex(equation.rhs)}" for equation in equations]
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"

@@ -19,7 +19,6 @@ from fa_dynamics.derive.network import Network
 from fa_dynamics.errors import DerivationError, InputError
 
 
-
 class Law(NamedTuple):
     """A candidate for a matrix first integral."""
 

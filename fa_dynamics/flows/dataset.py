@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fa_dynamics._version import __version__
 from fa_dynamics.derive.flow import derive
 from fa_dynamics.derive.lookup import RuleLike, find_rule
 from fa_dynamics.derive.rules import BUILT_IN, Rule
 from fa_dynamics.errors import InputError
+from fa_dynamics.files import write_netcdf
 from fa_dynamics.measures import Curve
 from fa_dynamics.tasks import Task
 
@@ -33,8 +33,8 @@ def to_dataset(run: Trajectory) -> xarray.Dataset:
 
     Variables: weights ``W_l`` (time, unit_l, unit_{l-1}), feedback, ``mode_strength`` (time, mode), ``loss``,
     ``weight_alignment`` (time, upper_layer), ``update_alignment`` (time, layer), ``interlayer_alignment`` and
-    ``balancedness`` (time, hidden_layer), ``effective_rank``, ``drift_*`` of first integrals; the task's moments and modes;
-    ``curve`` (step, node, mode). Attributes: provenance.
+    ``balancedness`` (time, hidden_layer), ``effective_rank``, ``drift_*`` of first integrals; the task's moments and
+    modes; ``curve`` (step, node, mode). Attributes: provenance.
     """
     import xarray
 
@@ -89,14 +89,7 @@ def save(run: Trajectory, path: str | Path) -> Path:
     target = Path(path)
     if target.suffix != ".nc":
         raise InputError(f"path: {str(path)!r} given, expected a file name that ends in .nc")
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        to_dataset(run).to_netcdf(partial, engine="h5netcdf")
-        partial.replace(target)
-    except OSError as problem:
-        partial.unlink(missing_ok=True)
-        raise InputError(f"path: {str(path)!r} cannot be written ({problem.strerror or problem})") from problem
-    return target
+    return write_netcdf(to_dataset(run), target)
 
 
 def load(path: str | Path, rule: RuleLike | None = None) -> Trajectory:

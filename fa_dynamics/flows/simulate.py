@@ -60,7 +60,7 @@ def simulate(
     rule
         A learning rule, its class, its short name or ``'file.py:ClassName'``.
     start
-        A start object, its text form, or the arrays [W_1, ..., W_L]. Default: ``Gaussian(1.0)``.
+        A start object, its text form, or the arrays [W_1, ..., W_L]. Default: ``Gaussian(0.01)``.
     feedback
         The same for the feedback matrices of the rule: [B_2, ..., B_L], B_l of the shape of W_l^T; for DFA
         [D_1, ..., D_{L-1}], D_l of shape (n_l, n_L). Default: ``Gaussian(1.0)``, entries of variance 1/n_l.
@@ -116,8 +116,8 @@ def simulate(
     compiled = compile_flow(flow, sizes)
     solver_class(method, sum(rows * columns for rows, columns in compiled.shapes))
     bases = mode_bases(task, sizes)
-    start_object = _start_object(start, "start")
-    feedback_object = _start_object(feedback, "feedback")
+    start_object = _start_object(start, "start", Gaussian(0.01))
+    feedback_object = _start_object(feedback, "feedback", Gaussian(1.0))
     weights = resolve(start_object, _weight_slots(sizes), bases, stream(seed, "start"), "start")
     slots = _feedback_slots(flow, sizes)
     drawn = resolve(feedback_object, slots, bases, stream(seed, "feedback"), "feedback") if slots or feedback else []
@@ -219,9 +219,7 @@ def mode_bases(task: Task, sizes: Sequence[int]) -> Bases:
 
 
 def _weight_slots(sizes: Sequence[int]) -> list[Slot]:
-    return [
-        Slot(f"W_{layer}", layer, layer - 1, (sizes[layer], sizes[layer - 1])) for layer in range(1, len(sizes))
-    ]
+    return [Slot(f"W_{layer}", layer, layer - 1, (sizes[layer], sizes[layer - 1])) for layer in range(1, len(sizes))]
 
 
 def _feedback_slots(flow: Flow, sizes: Sequence[int]) -> list[Slot]:
@@ -277,9 +275,9 @@ def _output_times(t_eval: ArrayLike | None, t_end: float) -> Array:
     return times
 
 
-def _start_object(given: StartLike | None, argument: str) -> StartLike:
+def _start_object(given: StartLike | None, argument: str, default: Start) -> StartLike:
     if given is None:
-        return Gaussian(1.0)
+        return default
     return parse(given, argument) if isinstance(given, str) else given
 
 

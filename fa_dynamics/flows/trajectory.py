@@ -171,9 +171,7 @@ class Trajectory:
     def matrices(self, index: int) -> dict[str, Array]:
         """All weights and feedback matrices at one output time, by name."""
         named = {f"W_{layer + 1}": weight[index] for layer, weight in enumerate(self.weights)}
-        return named | {
-            name: matrix[index] if matrix.ndim == 3 else matrix for name, matrix in self.feedback.items()
-        }
+        return named | {name: matrix[index] if matrix.ndim == 3 else matrix for name, matrix in self.feedback.items()}
 
     def learning_times(self, level: float = 0.5) -> Array:
         """Earliest time after which |p - s| <= (1 - level) |s| for good, (mode,); inf if not by the end of the run.

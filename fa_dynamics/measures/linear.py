@@ -48,7 +48,8 @@ def mode_strength(end_to_end: Array, output_basis: Array, input_basis: Array) ->
 
 def singular_values(matrices: Array) -> Array:
     """Singular values in descending order, (..., min(rows, columns))."""
-    return np.linalg.svd(matrices, compute_uv=False)
+    values = np.linalg.svd(matrices, compute_uv=False)
+    return np.asarray(values, dtype=np.float64)
 
 
 def effective_rank(matrices: Array) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fa_dynamics.plots.modes import plot_modes
+from fa_dynamics.plots.modes import plot_modes, spread
 from fa_dynamics.plots.style import rank_colours
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ def plot_panels(
     runs: Sequence[Trajectory],
     titles: Sequence[str],
     *,
-    theory: Sequence[tuple[Array, Array]],
-    modes: Sequence[int],
+    theory: Sequence[tuple[Array, Array] | None] | None = None,
+    modes: Sequence[int] | None = None,
 ) -> Figure:
     """Mode-learning curves of several runs of one task side by side.
 
@@ -35,9 +35,9 @@ def plot_panels(
     titles
         One per run.
     theory
-        Times and predicted mode strengths per run, drawn as thin dashed lines.
+        Times and predicted mode strengths per run, drawn as thin dashed lines; None for none.
     modes
-        Modes to show, counted from 1.
+        Modes to show, counted from 1. Default: all, or eight spread over the ranks.
 
     Returns
     -------
@@ -45,8 +45,10 @@ def plot_panels(
         With a strip of the modes' images below where the task has images, else a legend.
     """
     task = runs[0].task
+    modes = spread(task.modes.target.size) if modes is None else modes
+    theory = [None] * len(runs) if theory is None else theory
     images = task.image_shape is not None and task.n_outputs == np.prod(task.image_shape)
-    figure = Figure(figsize=(12.0, 5.0), layout="constrained")
+    figure = Figure(figsize=(4.0 * max(len(runs), 2), 5.0), layout="constrained")
     heights = [4.0, 1.0] if images else [1.0]
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     row = grid[0].subgridspec(1, len(runs))

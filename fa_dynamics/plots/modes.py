@@ -73,10 +73,14 @@ def plot_modes(
     return finish(axes, TIME, label)
 
 
+def spread(count: int) -> list[int]:
+    """All modes, or eight of them spread over the ranks, counted from 1."""
+    return [int(mode) for mode in np.unique(np.geomspace(1, count, min(FEW, count)).round().astype(int))]
+
+
 def _chosen(modes: Sequence[int] | None, count: int) -> list[int]:
     if modes is None:
-        spread = np.unique(np.geomspace(1, count, min(FEW, count)).round().astype(int))
-        return [int(mode) - 1 for mode in spread]
+        return [mode - 1 for mode in spread(count)]
     for mode in modes:
         if not 1 <= mode <= count:
             raise InputError(f"modes: {mode} given, expected numbers from 1 to {count}")

@@ -35,7 +35,9 @@ def plot_alignment(run: Trajectory, *, ax: Axes | None = None) -> Axes:
         style = styles[layer - 1]
         axes.plot(run.t, run.update_alignment[:, layer - 1], linewidth=2, label=f"update, layer {layer}", **style)
         if layer > 1 and not np.isnan(run.weight_alignment[:, layer - 2]).all():
-            axes.plot(run.t, run.weight_alignment[:, layer - 2], linewidth=0.9, label=f"weights, layer {layer}", **style)
+            axes.plot(
+                run.t, run.weight_alignment[:, layer - 2], linewidth=0.9, label=f"weights, layer {layer}", **style
+            )
     axes.axhline(0, color="grey", linewidth=0.5)
     axes.set_ylim(-1.05, 1.05)
     axes.legend(frameon=False, fontsize="small")

@@ -20,9 +20,7 @@ def rank_colours(count: int) -> list[Any]:
 def layer_styles(count: int) -> list[dict[str, Any]]:
     """A colour and a line style per layer, so that neither has to carry the difference alone."""
     styles = ["-", "--", "-.", ":"]
-    return [
-        {"color": colour, "linestyle": styles[i % len(styles)]} for i, colour in enumerate(rank_colours(count))
-    ]
+    return [{"color": colour, "linestyle": styles[i % len(styles)]} for i, colour in enumerate(rank_colours(count))]
 
 
 def new_axes(ax: Axes | None) -> Axes:

@@ -1,0 +1,24 @@
+"""The command line: one file per command, thin: parse, call, print."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 a check failed, 2 wrong use, 130 interrupted."""
+    from fa_dynamics.cli.app import app
+    from fa_dynamics.errors import DerivationError, InputError, IntegrationError
+
+    try:
+        app()
+    except (InputError, DerivationError) as problem:
+        print(f"fa-dynamics: error: {' '.join(str(problem).split())}", file=sys.stderr)
+        sys.exit(2)
+    except IntegrationError as problem:
+        print(f"fa-dynamics: failed: {' '.join(str(problem).split())}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of our output (head, say) closed it; Python would complain again while it shuts down.
+        sys.stderr.close()
+        sys.exit(1)
