@@ -47,6 +47,7 @@ def simulate(
     Example: [bold]fa-dynamics simulate --data examples/measurements.csv
     --targets growth_mm_per_day,water_use_l_per_day --rule fa,bp[/bold]
     """
+    import sys
     import warnings
 
     from fa_dynamics.cli.output import print_json
@@ -68,9 +69,8 @@ def simulate(
     folder = writable_folder(out)
     runs = []
     for found in rules:
-        with warnings.catch_warnings():
-            # The summary below says what a warning says; on a terminal the sentence stands once.
-            warnings.simplefilter("ignore", IntegrationWarning)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", IntegrationWarning)
             runs.append(
                 run_flow(
                     posed,
@@ -86,6 +86,8 @@ def simulate(
                     seed=seed,
                 )
             )
+        for warning in caught:
+            print(f"fa-dynamics: warning: {found.name}: {warning.message}", file=sys.stderr)
         runs[-1].save(folder / f"{found.name}.nc")
         if runs[-1].status == "interrupted":
             break

@@ -103,7 +103,7 @@ def compile_flow(flow: Flow, sizes: tuple[int, ...]) -> CompiledFlow:
 
     fixed = tuple(matrix for matrix in flow.feedback if matrix not in flow.state)
     parameters = (*fixed, network.input_moment, network.cross_moment, *flow.decay_rates)
-    statements, memory = _with_memory(program)
+    statements, memory = _with_memory(program, numbers)
     constants = [statement.target for statement in program.constants]
     return CompiledFlow(
         flow=flow,
@@ -113,7 +113,9 @@ def compile_flow(flow: Flow, sizes: tuple[int, ...]) -> CompiledFlow:
         parameters=tuple(symbol.name for symbol in parameters),
         multiply_adds=program.multiply_adds,
         memory_shapes=tuple(_shape(symbol, numbers) for symbol in memory),
-        constants_function=_lambdify(parameters, [(s.target, s.expression) for s in program.constants], constants),
+        constants_function=_lambdify(
+            parameters, [(s.target, s.expression.subs(numbers)) for s in program.constants], constants
+        ),
         velocity_function=_lambdify(
             (*flow.state, *parameters, *constants, *map(_output_memory, program.outputs), *memory),
             statements,
@@ -138,7 +140,7 @@ def _printer() -> MatrixPrinter:
     return MatrixPrinter({"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True})
 
 
-def _with_memory(program: Program) -> tuple[list[tuple[Any, Any]], list[Any]]:
+def _with_memory(program: Program, numbers: Mapping[Any, int]) -> tuple[list[tuple[Any, Any]], list[Any]]:
     """Give every statement the memory it writes to: an output, or working memory of its own."""
     memory: list[Any] = []
 
@@ -150,7 +152,7 @@ def _with_memory(program: Program) -> tuple[list[tuple[Any, Any]], list[Any]]:
     for statement in program.statements:
         target = statement.target
         if not statement.product and _is_function_of_matrix(statement):
-            steps.append((target, statement.expression))
+            steps.append((target, statement.expression.subs(numbers)))
             continue
         home = _output_memory(target) if target in program.outputs else allocate(target)
         if statement.product:
@@ -158,7 +160,7 @@ def _with_memory(program: Program) -> tuple[list[tuple[Any, Any]], list[Any]]:
         else:
             scaled = any(abs(coefficient) != 1 for coefficient, _ in statement.terms[1:])
             scratch = allocate(target) if scaled else home
-            pairs = [part for coefficient, (matrix,) in statement.terms for part in (coefficient, matrix)]
+            pairs = [part for coefficient, (matrix,) in statement.terms for part in (coefficient.subs(numbers), matrix)]
             steps.append((target, SumInto(home, scratch, *pairs)))
     return steps, memory
 

@@ -122,7 +122,7 @@ def verify_potential(flow: Flow) -> None:
 
 def _verify_gradient(flow: Flow, layer: int, n_hidden: int, n_above: int) -> None:
     network = flow.network
-    entries = sp.Matrix(n_above, n_hidden, lambda i, j: sp.Symbol(f"w_{i + 1}_{j + 1}", real=True))
+    entries = sp.Matrix(n_above, n_hidden, lambda i, j: sp.Symbol(f"w_{i + 1}_{j + 1}", real=True, nonzero=True))
     matrix = network.W(layer + 1)
     explicit = explicit_form(
         flow.rule.feedback(network, layer + 1),

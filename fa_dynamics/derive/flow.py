@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -186,20 +186,34 @@ def _derive(network: Network, rule: Rule, decay: bool) -> Flow:
         moving = rule.feedback_velocity(network, layer, plain) if layer > 1 else None
         if moving is not None:
             matrix = rule.feedback(network, layer)
+            _check_shape(rule, f"the velocity of {matrix}", moving, matrix.shape)
             expression = w.assemble(w.expand(moving), *matrix.shape)
             feedback[matrix] = expression - rates[layer - 1] * matrix if decay else expression
+    _check_symbols(network, rule, (weights | feedback).values(), rates)
     return Flow(network, rule, decay, weights | feedback)
 
 
 def _checked_backward(network: Network, rule: Rule, layer: int) -> Any:
     back = rule.backward(network, layer)
-    expected = (network.n(layer), network.n(network.depth))
-    if getattr(back, "shape", None) != expected:
-        given = getattr(back, "shape", "no shape")
-        raise DerivationError(
-            f"rule {rule.name!r}: what comes back to layer {layer} has shape {given}, expected {expected}"
-        )
+    _check_shape(rule, f"what comes back to layer {layer}", back, (network.n(layer), network.n(network.depth)))
     return back
+
+
+def _check_shape(rule: Rule, what: str, given: Any, expected: tuple[Any, Any]) -> None:
+    if getattr(given, "shape", None) != expected:
+        shape = getattr(given, "shape", "no shape")
+        raise DerivationError(f"rule {rule.name!r}: {what} has shape {shape}, expected {expected}")
+
+
+def _check_symbols(network: Network, rule: Rule, expressions: Iterable[Any], rates: tuple[Any, ...]) -> None:
+    known = {*network.sizes, *rates}
+    for expression in expressions:
+        free = {symbol for symbol in expression.free_symbols if isinstance(symbol, sp.Symbol)} - known
+        if free:
+            names = ", ".join(sorted(map(str, free)))
+            raise DerivationError(
+                f"rule {rule.name!r}: {names} has no value; put a number there, for example a field of the rule's class"
+            )
 
 
 def decay_symbols(depth: int) -> tuple[Any, ...]:

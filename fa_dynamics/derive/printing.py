@@ -13,11 +13,16 @@ if TYPE_CHECKING:
     from fa_dynamics.derive.flow import Flow
 
 
+def _applied(expression: Any, argument: str) -> Any:
+    """The body of an elementwise function, with the printed matrix in the place of its variable."""
+    return expression.function(sp.Symbol(argument, real=True))
+
+
 class _Text(StrPrinter):  # type: ignore[misc]
     """SymPy's text, with f(X) for a function applied to every entry of X."""
 
     def _print_ElementwiseApplyFunction(self, expression: Any) -> str:
-        return f"{self._print(expression.function.expr.func)}({self._print(expression.expr)})"
+        return str(self._print(_applied(expression, self._print(expression.expr))))
 
     def _print_MatAdd(self, expression: Any) -> str:
         pairs = [term.as_coeff_mmul() for term in expression.args]
@@ -29,8 +34,7 @@ class _Latex(LatexPrinter):  # type: ignore[misc]
     """SymPy's LaTeX, with f(X) for a function applied to every entry of X."""
 
     def _print_ElementwiseApplyFunction(self, expression: Any) -> str:
-        function = sp.latex(expression.function.expr.func)
-        return rf"{function}\left({self._print(expression.expr)}\right)"
+        return str(self._print(_applied(expression, self._print(expression.expr))))
 
 
 def signed_sum(terms: Sequence[tuple[Any, str]], times: str, show: Callable[[Any], str]) -> str:

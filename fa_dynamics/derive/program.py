@@ -92,8 +92,8 @@ def velocity_program(flow: Flow, sizes: tuple[int, ...]) -> Program:
         home.append(statement)
     middle = Statement(error, names.terms(error_words))
     sums = [
-        Statement(output, names.terms(words))
-        for output, words in zip(outputs, velocities, strict=True)
+        Statement(output, names.terms(words) or ((sp.S.Zero, (matrix,)),))
+        for output, words, matrix in zip(outputs, velocities, flow.state, strict=True)
         if output not in direct.values()
     ]
     return Program(tuple(constants), (*before, middle, *after, *sums), outputs, schedule.cost)

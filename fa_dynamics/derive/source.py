@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from sympy import Identity, MatrixSymbol, OneMatrix, ZeroMatrix
 
 from fa_dynamics._version import __version__
 from fa_dynamics.derive.numpy_code import MatrixPrinter
@@ -67,7 +70,7 @@ def flow_source(flow: Flow) -> str:
         equations=flow_text(flow),
         arguments=", ".join(symbol.name for symbol in arguments),
         returns=", ".join(output.name for output in program.outputs) + ("," if len(program.outputs) == 1 else ""),
-        body="\n".join(f"    {line}" for line in _lines(program)),
+        body="\n".join(f"    {line}" for line in _lines(program, arguments)),
         sizes=sizes,
         state=", ".join(_draw(matrix, numbers, 0.1) for matrix in flow.state),
         parameters=", ".join(
@@ -77,9 +80,28 @@ def flow_source(flow: Flow) -> str:
     )
 
 
-def _lines(program: Program) -> list[str]:
+def _sizes_needed(program: Program, arguments: Sequence[Any]) -> list[str]:
+    """Numbers of units that stand in the code itself, read off the shapes of the arguments."""
+    matrices = [matrix for matrix in arguments if isinstance(matrix, MatrixSymbol)]
+    origin = {size: f"{matrix.name}.shape[{axis}]" for matrix in matrices for axis, size in enumerate(matrix.shape)}
+    needed = {
+        size
+        for statement in (*program.constants, *program.statements)
+        for coefficient, operands in statement.terms
+        for size in coefficient.free_symbols.union(*map(_printed_sizes, operands))
+        if size in origin
+    }
+    return [f"{size} = {origin[size]}" for size in sorted(needed, key=str)]
+
+
+def _printed_sizes(operand: Any) -> set[Any]:
+    shapes = [part.shape for part in operand.atoms(OneMatrix, ZeroMatrix, Identity)]
+    return {size for shape in shapes for size in shape}
+
+
+def _lines(program: Program, arguments: Sequence[Any]) -> list[str]:
     printer = MatrixPrinter({"allow_unknown_functions": True})
-    lines = []
+    lines = _sizes_needed(program, arguments)
     for statement in (*program.constants, *program.statements):
         terms = [(c, " @ ".join(printer.doprint(operand) for operand in operands)) for c, operands in statement.terms]
         lines.append(f"{statement.target.name} = {signed_sum(terms, ' * ', printer.doprint)}")

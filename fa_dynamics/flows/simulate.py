@@ -17,7 +17,7 @@ from fa_dynamics.errors import InputError, IntegrationWarning
 from fa_dynamics.flows.drift import suspicious_drift
 from fa_dynamics.flows.solve import solve, solver_class
 from fa_dynamics.flows.trajectory import Trajectory
-from fa_dynamics.measures.linear import end_to_end, mode_strength
+from fa_dynamics.measures.linear import mode_strength_of_weights
 from fa_dynamics.progress import Report, reporting
 from fa_dynamics.randomness import stream
 from fa_dynamics.starts import Bases, Gaussian, Slot, Start, StartLike, parse, resolve
@@ -68,10 +68,12 @@ def simulate(
         Last time, > 0, in units of 1 / (curvature of the loss).
     decay
         Weight decay rho, one for all or one per layer; None for none.
-    method, rtol, atol, max_step
+    method, rtol, atol
         As in `scipy.integrate.solve_ivp`; `method` is a name or an `OdeSolver` class.
     t_eval
         Output times in [0, t_end], increasing. Default: 201 equally spaced ones.
+    max_step
+        Longest step that the solver may take.
     seed
         For the start and the feedback, which have streams of their own.
     progress
@@ -128,7 +130,7 @@ def simulate(
     modes = task.modes
 
     def strength(state: Array) -> Array:
-        return mode_strength(end_to_end(unpack(state)[:depth]), modes.output_basis, modes.input_basis)
+        return mode_strength_of_weights(unpack(state)[:depth], modes.output_basis, modes.input_basis)
 
     began = time.perf_counter()
     with reporting(f"{chosen.name} flow", progress) as report, _threads(compiled.multiply_adds):

@@ -11,7 +11,13 @@ from fa_dynamics.measures.alignment import (
 from fa_dynamics.measures.balance import imbalance
 from fa_dynamics.measures.curve import Curve
 from fa_dynamics.measures.learning import Order, learning_times, order_of_learning
-from fa_dynamics.measures.linear import effective_rank, end_to_end, mode_strength, singular_values
+from fa_dynamics.measures.linear import (
+    effective_rank,
+    end_to_end,
+    mode_strength,
+    mode_strength_of_weights,
+    singular_values,
+)
 
 __all__ = [
     "Curve",
@@ -25,6 +31,7 @@ __all__ = [
     "interlayer_alignment",
     "learning_times",
     "mode_strength",
+    "mode_strength_of_weights",
     "order_of_learning",
     "singular_values",
     "update_alignment",

@@ -24,7 +24,29 @@ def end_to_end(weights: Sequence[Array]) -> Array:
     ndarray
         (..., n_L, n_0).
     """
+    if weights[-1].shape[-2] <= weights[0].shape[-1]:  # carry the narrower end: fewer flops
+        return reduce(lambda above, weight: above @ weight, reversed(weights))
     return reduce(lambda below, weight: weight @ below, weights)
+
+
+def mode_strength_of_weights(weights: Sequence[Array], output_basis: Array, input_basis: Array) -> Array:
+    """p_k = u_k^T W_L ... W_1 v_k, without forming the end-to-end map.
+
+    Parameters
+    ----------
+    weights
+        W_1..W_L, each (n_l, n_{l-1}).
+    output_basis, input_basis
+        U (n_L, modes) and V (n_0, modes).
+
+    Returns
+    -------
+    ndarray
+        (modes,), in units of output per input.
+    """
+    rows = reduce(lambda above, weight: above @ weight, reversed(weights), output_basis.T)
+    strength: Array = np.einsum("ki,ik->k", rows, input_basis)
+    return strength
 
 
 def mode_strength(end_to_end: Array, output_basis: Array, input_basis: Array) -> Array:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from fa_dynamics.plots.modes import plot_modes, spread
-from fa_dynamics.plots.style import rank_colours
+from fa_dynamics.plots.style import THEORY, rank_colours
 
 if TYPE_CHECKING:
     from fa_dynamics.flows.trajectory import Trajectory
@@ -25,6 +26,7 @@ def plot_panels(
     *,
     theory: Sequence[tuple[Array, Array] | None] | None = None,
     modes: Sequence[int] | None = None,
+    notes: Sequence[str] | None = None,
 ) -> Figure:
     """Mode-learning curves of several runs of one task side by side.
 
@@ -38,6 +40,8 @@ def plot_panels(
         Times and predicted mode strengths per run, drawn as thin dashed lines; None for none.
     modes
         Modes to show, counted from 1. Default: all, or eight spread over the ranks.
+    notes
+        A short line for the lower corner of every panel.
 
     Returns
     -------
@@ -63,6 +67,11 @@ def plot_panels(
         if column:
             axes.set_ylabel("")
             axes.tick_params(labelleft=False)
+        if notes is not None:
+            axes.text(0.03, 0.05, notes[column], transform=axes.transAxes, fontsize="small", style="italic")
+        if predicted is not None and column == 0:
+            lines = [Line2D([], [], color="grey", linewidth=2.8), Line2D([], [], **THEORY)]
+            axes.legend(lines, ["full matrix flow", "derived mode equations"], frameon=False, loc=(0.01, 0.12))
     if images:
         _image_strip(figure, grid[1], task, modes)
     return figure

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from fa_dynamics.errors import InputError
-from fa_dynamics.plots.style import finish, new_axes, rank_colours
+from fa_dynamics.plots.style import THEORY, finish, new_axes, rank_colours
 
 if TYPE_CHECKING:
     from fa_dynamics.flows.trajectory import Trajectory
@@ -63,10 +63,10 @@ def plot_modes(
     for colour, mode in zip(rank_colours(len(chosen)), chosen, strict=True):
         size = scale[mode]
         axes.axhline(target[mode] / size, color=colour, linewidth=0.6, alpha=0.7)
-        axes.plot(t, strength[:, mode] / size, color=colour, linewidth=1.8, label=f"mode {mode + 1}")
+        axes.plot(t, strength[:, mode] / size, color=colour, linewidth=2.8, label=f"mode {mode + 1}")
         if theory is not None:
             times, predicted = np.asarray(theory[0]), np.asarray(theory[1])
-            axes.plot(times, predicted[:, mode] / size, color="black", linewidth=0.7, dashes=(4, 3))
+            axes.plot(times, predicted[:, mode] / size, **THEORY)
     if legend:
         axes.legend(frameon=False, fontsize="small")
     label = r"mode strength $p_k / s_k$ (dimensionless)" if relative else r"mode strength $p_k$ (output per input)"

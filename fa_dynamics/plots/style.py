@@ -8,13 +8,17 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
-LIGHTEST = 0.82
-"""End of the viridis scale that is used: lighter colours vanish on white and on paper copies."""
+DARKEST, LIGHTEST = 0.2, 0.86
+"""The part of the viridis scale that is used: black lines stay visible on the darkest colour, and the lightest one
+stays visible on white and on paper copies."""
+
+THEORY: dict[str, Any] = {"color": "black", "linewidth": 1.0, "dashes": (4, 3)}
+"""Predicted curves, drawn over simulated ones."""
 
 
 def rank_colours(count: int) -> list[Any]:
     """Colours from dark (first) to light (last); their lightness rises, so that they stay apart in grey."""
-    return [mpl.colormaps["viridis"](position) for position in np.linspace(0.0, LIGHTEST, count)]
+    return [mpl.colormaps["viridis"](position) for position in np.linspace(DARKEST, LIGHTEST, count)]
 
 
 def layer_styles(count: int) -> list[dict[str, Any]]:

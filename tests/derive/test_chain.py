@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 
 from fa_dynamics.derive import SignSymmetry, derive
+from fa_dynamics.derive.compile_chain import compile_chain
 from fa_dynamics.errors import DerivationError, InputError
 
 from .by_hand import Case, package_velocity
@@ -52,6 +53,23 @@ def test_formulas(rule, depth, decay):
         assert sp.expand(chain.velocity[variable] - moving) == 0
     assert chain.weights == tuple(real("theta", range(1, depth + 1)).values())
     assert chain.strength == math.prod(chain.weights)
+
+
+@pytest.mark.parametrize("decay", [False, True])
+@pytest.mark.parametrize("rule", ORTHOGONAL)
+def test_compiled_for_many_modes_at_once(rule, decay):
+    compiled = compile_chain(derive(3, rule, decay=decay).chain())
+    expected = typed_chain(rule, 3, decay)
+    known = {symbol.name: symbol for moving in expected.values() for symbol in moving.free_symbols}
+    symbols = [*expected, *(known[name] for name in compiled.parameters)]
+    values = np.random.default_rng(8).uniform(0.5, 1.5, (len(symbols), 4))
+    typed = sp.lambdify(symbols, list(expected.values()), "numpy")
+    np.testing.assert_allclose(compiled.velocity(*values), typed(*values), rtol=1e-12)
+    jacobian = np.stack([np.stack([np.broadcast_to(part, 4) for part in row]) for row in compiled.jacobian(*values)])
+    for column in range(len(expected)):
+        shifted = values.astype(complex)
+        shifted[column] += 1e-30j
+        np.testing.assert_allclose(jacobian[:, column], np.imag(typed(*shifted)) / 1e-30, rtol=0, atol=1e-11)
 
 
 def test_scale_of_sign_feedback_reaches_the_chain():

@@ -67,7 +67,7 @@ def cost(rule, sizes):
 
 @pytest.mark.parametrize("depth", range(2, 11))
 def test_equal_widths_cost_3L_minus_2(depth):
-    """L for P Sigma_xx (L-1 forward, 1 with Sigma_xx), L-1 for signals, L-1 for outer products (layer 1 has x: none)."""
+    """L for P Sigma_xx, L-1 for the signals of hidden layers, L-1 for outer products (layer 1 needs none: it has E)."""
     sizes = (3,) * (depth + 1)
     assert forward_expert(sizes) == suffix_expert(sizes) == (3 * depth - 2) * 27
     assert cost("bp", sizes) == (3 * depth - 2) * 27

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from fa_dynamics.derive import Rule, derive
+from fa_dynamics.derive import FeedbackAlignment, Rule, derive
 from fa_dynamics.derive.compile import compile_flow
 from fa_dynamics.errors import DerivationError
 
@@ -122,3 +122,17 @@ def test_what_comes_back_must_fit():
 def test_a_rule_must_send_something_back():
     with pytest.raises(DerivationError, match=r"^the rule 'empty' puts nothing in the place of a single W_l\^T$"):
         derive(2, Empty())
+
+
+class Untransposed(FeedbackAlignment):
+    """Feedback that learns, but with the update of W_l in the place of its transpose."""
+
+    name = "untransposed"
+
+    def feedback_velocity(self, network, layer, weight_velocity):
+        return weight_velocity
+
+
+def test_velocity_of_feedback_must_fit():
+    with pytest.raises(DerivationError, match=r"^rule 'untransposed': .*B_2.* shape"):
+        derive(2, Untransposed())

@@ -89,6 +89,17 @@ def test_bindings_of_one_compiled_flow_do_not_meet(rule):
         assert_close(out, velocity(rule, mixed, decay=True), size(rule, mixed, decay=True))
 
 
+def test_each_binding_has_memory_of_its_own():
+    """So that two bindings may run in two threads."""
+    case = draw(1, (3, 4, 2, 3))
+    compiled = compile_flow(derive(3, "bp"), case.sizes)
+    for _ in range(2):
+        asked = []
+        compiled.bind(case.parameters(), lambda shape, asked=asked: asked.append(shape) or np.empty(shape))
+        assert tuple(asked) == compiled.memory_shapes
+        assert asked
+
+
 @pytest.mark.parametrize(
     ("rule", "decay", "names", "parameters"),
     [

@@ -1,0 +1,33 @@
+# Each target does all the set-up it needs: Python 3.11 or newer and make are enough. All of them may be repeated.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+
+.PHONY: demo test check figure clean
+
+demo: $(READY)  ## mode-learning curves of the digits data, in the folder fa-dynamics-demo
+	$(BIN)/fa-dynamics demo
+
+test: $(READY)  ## the tests, with coverage
+	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m coverage report --include="fa_dynamics/derive/*,fa_dynamics/flows/*,fa_dynamics/measures/*" \
+		--fail-under=95 --format=total
+
+check: $(READY)  ## lint and docstrings, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+figure: $(READY)  ## the figure of the README
+	$(BIN)/fa-dynamics demo
+	cp fa-dynamics-demo/modes.png docs/images/modes.png
+
+clean:
+	rm -rf $(VENV) fa-dynamics-demo fa-dynamics-out .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[data,dev]"
+	@touch $(READY)
