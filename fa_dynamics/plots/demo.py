@@ -27,6 +27,8 @@ def plot_panels(
     theory: Sequence[tuple[Array, Array] | None] | None = None,
     modes: Sequence[int] | None = None,
     notes: Sequence[str] | None = None,
+    relative: bool = False,
+    log_time: bool = False,
 ) -> Figure:
     """Mode-learning curves of several runs of one task side by side.
 
@@ -42,6 +44,10 @@ def plot_panels(
         Modes to show, counted from 1. Default: all, or eight spread over the ranks.
     notes
         A short line for the lower corner of every panel.
+    relative
+        Draw p_k / s_k.
+    log_time
+        A logarithmic time axis over three decades, for runs whose times differ much.
 
     Returns
     -------
@@ -60,10 +66,13 @@ def plot_panels(
     for column, (run, title, predicted) in enumerate(zip(runs, titles, theory, strict=True)):
         axes = figure.add_subplot(row[column], sharey=first)
         first = first or axes
-        plot_modes(run, modes=modes, theory=predicted, legend=not images and column == 0, ax=axes)
+        legend = not images and column == 0
+        plot_modes(run, modes=modes, theory=predicted, relative=relative, legend=legend, ax=axes)
         axes.axhline(0, color="grey", linewidth=0.5, zorder=0)
         axes.set_title(title, fontsize="medium", loc="left")
-        axes.set_xlim(0, run.t[-1])
+        if log_time:
+            axes.set_xscale("log")
+        axes.set_xlim(run.t[-1] / 1e3 if log_time else 0, run.t[-1])
         if column:
             axes.set_ylabel("")
             axes.tick_params(labelleft=False)

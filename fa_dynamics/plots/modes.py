@@ -63,7 +63,13 @@ def plot_modes(
     for colour, mode in zip(rank_colours(len(chosen)), chosen, strict=True):
         size = scale[mode]
         axes.axhline(target[mode] / size, color=colour, linewidth=0.6, alpha=0.7)
-        axes.plot(t, strength[:, mode] / size, color=colour, linewidth=2.8, label=f"mode {mode + 1}")
+        axes.plot(
+            t,
+            strength[:, mode] / size,
+            color=colour,
+            linewidth=2.8 if theory is not None else 1.8,
+            label=f"mode {mode + 1}",
+        )
         if theory is not None:
             times, predicted = np.asarray(theory[0]), np.asarray(theory[1])
             axes.plot(times, predicted[:, mode] / size, **THEORY)
