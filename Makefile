@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: demo test check figure clean
+.PHONY: demo test check notebooks figure clean
 
 demo: $(READY)  ## mode-learning curves of the digits data, in the folder fa-dynamics-demo
 	$(BIN)/fa-dynamics demo
@@ -18,6 +18,9 @@ check: $(READY)  ## lint and docstrings, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+notebooks: $(READY)  ## run every notebook from top to bottom
+	$(BIN)/python -m pytest --nbmake notebooks
 
 figure: $(READY)  ## the figure of the README
 	$(BIN)/fa-dynamics demo

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+
+COMMANDS = ("demo", "derive", "simulate", "tasks")
+"""Files of this folder that hold a command; each registers itself when imported."""
 
 
 def main() -> None:
@@ -10,6 +14,8 @@ def main() -> None:
     from fa_dynamics.cli.app import app
     from fa_dynamics.errors import DerivationError, InputError, IntegrationError
 
+    for command in COMMANDS:
+        importlib.import_module(f"fa_dynamics.cli.{command}")
     try:
         app()
     except (InputError, DerivationError) as problem:

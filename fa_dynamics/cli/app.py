@@ -1,4 +1,4 @@
-"""The typer application that all commands register with."""
+"""The typer application. Each command's file registers its command here."""
 
 from __future__ import annotations
 
@@ -31,13 +31,3 @@ def common(
     ] = False,
 ) -> None:
     """Feedback alignment as dynamics."""
-
-
-def register() -> None:
-    """Import the commands, each of which registers itself."""
-    from fa_dynamics.cli import demo, derive, simulate, tasks
-
-    assert all((demo, derive, simulate, tasks))
-
-
-register()

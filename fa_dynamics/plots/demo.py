@@ -66,7 +66,7 @@ def plot_panels(
     for column, (run, title, predicted) in enumerate(zip(runs, titles, theory, strict=True)):
         axes = figure.add_subplot(row[column], sharey=first)
         first = first or axes
-        legend = not images and column == 0
+        legend = not images and column == len(runs) - 1
         plot_modes(run, modes=modes, theory=predicted, relative=relative, legend=legend, ax=axes)
         axes.axhline(0, color="grey", linewidth=0.5, zorder=0)
         axes.set_title(title, fontsize="medium", loc="left")

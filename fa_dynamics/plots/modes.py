@@ -74,7 +74,7 @@ def plot_modes(
             times, predicted = np.asarray(theory[0]), np.asarray(theory[1])
             axes.plot(times, predicted[:, mode] / size, **THEORY)
     if legend:
-        axes.legend(frameon=False, fontsize="small")
+        axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     label = r"mode strength $p_k / s_k$ (dimensionless)" if relative else r"mode strength $p_k$ (output per input)"
     return finish(axes, TIME, label)
 
