@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fa_dynamics.derive.flow import derive
-from fa_dynamics.errors import InputError
 from fa_dynamics.flows.dataset import versions
-from fa_dynamics.flows.simulate import simulate
+from fa_dynamics.flows.prepare import prepare
+from fa_dynamics.flows.simulate import run_plan
 from fa_dynamics.flows.trajectory import Trajectory
 from fa_dynamics.measures import Order, order_of_learning
 from fa_dynamics.modes import integrate_chain
@@ -114,7 +114,10 @@ def run_demo(seed: int = 0, report: Callable[[float], None] | None = None) -> tu
                 report((index + fraction) / len(plans))
 
         given = feedback if rule == "fa" else None
-        run = simulate(task, HIDDEN, rule, start, given, t_end=t_end, seed=seed, progress=partial)
+        plan = prepare(task, HIDDEN, rule, start, given, t_end=t_end, seed=seed)
+        run = run_plan(plan, progress=partial)
+        if run.status == "interrupted":
+            raise KeyboardInterrupt
         weights = integrate_chain(
             derive(2, rule).chain(), task.modes.correlation, task.modes.curvature, theta, 1.0, run.t
         )
@@ -216,8 +219,6 @@ def write(panels: Sequence[Panel], out: Path) -> list[Path]:
     """
     from fa_dynamics.files import write_figure, write_json, write_netcdf
 
-    if any(panel.run.status != "completed" for panel in panels):
-        raise InputError("the demo was interrupted, so there is nothing whole to write")
     return [
         write_figure(figure(panels), out / "modes.png"),
         write_netcdf(dataset(panels), out / "modes.nc"),

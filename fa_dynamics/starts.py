@@ -215,11 +215,14 @@ def parse(text: str, argument: str = "start") -> Start:
     if family not in _FAMILIES:
         raise InputError(f"{argument}: no family is called {family!r}; {nearest(family, _FAMILIES)}")
     try:
-        values = [float(number) for number in numbers.split(",") if number.strip()]
+        values = [float(number) for number in numbers.split(",")] if numbers.strip() else []
+        if family == "spectral" and not values:
+            raise InputError(f"{argument}: 'spectral' given, expected its numbers too, as in 'spectral:1'")
         return _FAMILIES[family](*values)
+    except InputError as problem:
+        prefix = "" if str(problem).startswith(argument) else f"{argument}: {text!r}: "
+        raise InputError(f"{prefix}{problem}") from problem
     except (TypeError, ValueError) as problem:
-        if isinstance(problem, InputError):
-            raise
         raise InputError(
             f"{argument}: {text!r} given, expected {family} with its numbers, as in 'gaussian:0.01'"
         ) from (problem)
@@ -238,7 +241,10 @@ def resolve(
     if isinstance(given, str):
         given = parse(given, argument)
     if isinstance(given, Start):
-        return given.draw(slots, bases, rng) if slots else []
+        try:
+            return given.draw(slots, bases, rng) if slots else []
+        except InputError as problem:
+            raise InputError(f"{argument}: {problem}") from problem
     if not isinstance(given, Sequence | np.ndarray):
         raise InputError(f"{argument}: {given!r} given, expected a start object, its name, or a list of matrices")
     names = ", ".join(slot.name for slot in slots) or "none"

@@ -24,7 +24,13 @@ def main() -> None:
     except IntegrationError as problem:
         print(f"fa-dynamics: failed: {' '.join(str(problem).split())}", file=sys.stderr)
         sys.exit(1)
+    except MemoryError:
+        print("fa-dynamics: failed: not enough memory; use fewer units, modes or output times", file=sys.stderr)
+        sys.exit(1)
     except BrokenPipeError:
         # The reader of our output (head, say) closed it; Python would complain again while it shuts down.
         sys.stderr.close()
+        sys.exit(1)
+    except OSError as problem:
+        print(f"fa-dynamics: failed: output cannot be written ({problem.strerror or problem})", file=sys.stderr)
         sys.exit(1)

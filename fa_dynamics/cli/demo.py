@@ -31,7 +31,9 @@ def demo(
     from fa_dynamics.demo import run_demo, summary, write
     from fa_dynamics.files import writable_folder
     from fa_dynamics.progress import reporting
+    from fa_dynamics.randomness import stream
 
+    stream(seed, "feedback")  # refuses a bad seed before anything is written
     folder = writable_folder(out)
     with reporting("demo", None) as report:
         panels = run_demo(seed, report)

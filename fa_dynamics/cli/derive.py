@@ -42,36 +42,45 @@ def derive(
         print(flow.python(), end="")
         return
     shown: Flow | Chain = flow.chain() if chain else flow
-    laws = _laws(flow, chain, degree) if invariants else None
     if json:
-        print_json(
-            {
-                "rule": flow.rule.name,
-                "depth": depth,
-                "equations": shown.text().splitlines(),
-                "latex": shown.latex(),
-                "first_integrals": None if laws is None else [text for text, _ in laws],
-            }
-        )
+        found = {
+            "rule": flow.rule.name,
+            "depth": depth,
+            "equations": shown.text().splitlines(),
+            "latex": shown.latex(),
+        }
+        print_json(found | (_law_record(flow, chain, degree) if invariants else {"first_integrals": None}))
         return
-    print(shown.latex() if format == "latex" else shown.text())
-    if laws is not None:
-        print()
-        for text, latex in laws:
-            print(latex if format == "latex" else text)
-        if not laws:
-            print("no first integrals" + (" with weight decay" if decay else ""))
+    lines = [shown.latex() if format == "latex" else shown.text()]
+    if invariants:
+        lines += ["", *_law_lines(flow, chain, degree, format)]
+    print("\n".join(lines))
 
 
-def _laws(flow: Flow, chain: bool, degree: int) -> list[tuple[str, str]]:
+def _law_record(flow: Flow, chain: bool, degree: int) -> dict[str, Any]:
+    if not chain:
+        return {"first_integrals": [str(law) for law in flow.invariants()]}
+    found = flow.chain().invariants(degree)
+    return {
+        "first_integrals": [str(generator) for generator in found.generators],
+        "dimension": found.dimension,
+        "degree": found.degree,
+        "variables": [str(variable) for variable in found.variables],
+    }
+
+
+def _law_lines(flow: Flow, chain: bool, degree: int, format: str) -> list[str]:
     from fa_dynamics.derive.printing import latex
 
+    comment = "% " if format == "latex" else ""
     if not chain:
-        return [(str(law), law.latex()) for law in flow.invariants()]
-    found: Any = flow.chain().invariants(degree)
-    lines = [(f"constant: {generator}", f"{latex(generator)} = \\mathrm{{const}}") for generator in found.generators]
+        laws = flow.invariants()
+        none = f"{comment}no first integrals" + (" with weight decay" if flow.decay else "")
+        return [law.latex() if comment else str(law) for law in laws] or [none]
+    found = flow.chain().invariants(degree)
+    lines = [f"{latex(law)} = \\mathrm{{const}}" if comment else f"constant: {law}" for law in found.generators]
     total = (
-        f"{len(found.generators)} independent first integrals; dimension {found.dimension} up to degree "
+        f"{comment}{len(found.generators)} independent first integrals; dimension {found.dimension} up to degree "
         f"{found.degree} in {', '.join(map(str, found.variables))}"
     )
-    return [*lines, (total, f"% {total}")]
+    return [*lines, total]

@@ -48,13 +48,14 @@ def simulate(
     --targets growth_mm_per_day,water_use_l_per_day --rule fa,bp[/bold]
     """
     import sys
-    import warnings
 
     from fa_dynamics.cli.output import print_json
     from fa_dynamics.derive.lookup import find_rule
-    from fa_dynamics.errors import InputError, IntegrationWarning
+    from fa_dynamics.errors import InputError
     from fa_dynamics.files import writable_folder, write_figure
-    from fa_dynamics.flows.simulate import simulate as run_flow
+    from fa_dynamics.flows.drift import suspicious_drift
+    from fa_dynamics.flows.prepare import prepare
+    from fa_dynamics.flows.simulate import run_plan
     from fa_dynamics.plots import plot_panels
 
     rules = [find_rule(name) for name in rule.split(",")]
@@ -66,34 +67,35 @@ def simulate(
     rates = None if decay is None else numbers(decay, "decay")
     posed = pose(task, data, targets, classes, raw)
     end = default_end(posed) if t_end is None else t_end
+    plans = [
+        prepare(
+            posed,
+            widths,
+            found,
+            start,
+            feedback,
+            t_end=end,
+            decay=rates[0] if rates is not None and len(rates) == 1 else rates,
+            method=method,
+            rtol=rtol,
+            atol=atol,
+            seed=seed,
+        )
+        for found in rules
+    ]
     folder = writable_folder(out)
     runs = []
-    for found in rules:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", IntegrationWarning)
-            runs.append(
-                run_flow(
-                    posed,
-                    widths,
-                    found,
-                    start,
-                    feedback,
-                    t_end=end,
-                    decay=rates[0] if rates is not None and len(rates) == 1 else rates,
-                    method=method,
-                    rtol=rtol,
-                    atol=atol,
-                    seed=seed,
-                )
-            )
-        for warning in caught:
-            print(f"fa-dynamics: warning: {found.name}: {warning.message}", file=sys.stderr)
-        runs[-1].save(folder / f"{found.name}.nc")
-        if runs[-1].status == "interrupted":
+    for plan in plans:
+        run = run_plan(plan)
+        runs.append(run)
+        complaint = f"{run.status}: {run.message}" if run.status != "completed" else suspicious_drift(run)
+        if complaint:
+            print(f"fa-dynamics: warning: {run.flow.rule.name}: {complaint}", file=sys.stderr)
+        run.save(folder / f"{run.flow.rule.name}.nc")
+        if run.status == "interrupted":
             break
-    write_figure(
-        plot_panels(runs, [run.flow.rule.name for run in runs], relative=True, log_time=True), folder / "modes.png"
-    )
+    titles = [run.flow.rule.name for run in runs]
+    write_figure(plot_panels(runs, titles, relative=True, log_time=True), folder / "modes.png")
     if json:
         print_json(_summary(posed, runs, level, end))
     else:
@@ -131,7 +133,9 @@ def _summary(task: Task, runs: list[Trajectory], level: float, t_end: float) -> 
             "clock": order.clock,
             "status": run.status,
             "message": run.message,
-            "invariant_drift": {name: float(drift.max()) for name, drift in run.invariant_drift.items()},
+            "invariant_drift": {
+                name: finite_or_none([drift.max(initial=0.0)])[0] for name, drift in run.invariant_drift.items()
+            },
         }
     return {
         "task": task.name,
@@ -154,7 +158,12 @@ def _print_summary(task: Task, runs: list[Trajectory], level: float) -> None:
     columns = ["mode", "target"] + [f"{run.flow.rule.name}\nT {level}" for run in runs]
     times = [run.learning_times(level) for run in runs]
     rows = [
-        [str(mode), number(modes.target[mode - 1]), *(number(column[mode - 1]) for column in times)] for mode in chosen
+        [
+            str(mode),
+            number(modes.target[mode - 1]),
+            *(number(column[mode - 1]) if modes.target[mode - 1] else "-" for column in times),
+        ]
+        for mode in chosen
     ]
     print_table("Learning times (1 / curvature)", columns, rows)
     for run in runs:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -11,6 +12,7 @@ from fa_dynamics.errors import InputError
 if TYPE_CHECKING:
     from fa_dynamics.tasks import Task
 
+Number = TypeVar("Number", int, float)
 TaskName = Annotated[str | None, typer.Option("--task", help="A named data set; see `fa-dynamics tasks`.")]
 DataFile = Annotated[str | None, typer.Option("--data", help="A file: .csv, .npz, .nc, or a pair X.npy,Y.npy.")]
 Targets = Annotated[str | None, typer.Option(help="Target columns of --data, comma-separated [default: the last].")]
@@ -43,7 +45,7 @@ def pose(task: str | None, data: str | None, targets: str | None, classes: bool,
 
 
 def whole_numbers(text: str, argument: str) -> tuple[int, ...]:
-    """Comma-separated whole numbers.
+    """Comma-separated whole numbers; none for an empty text.
 
     Raises
     ------
@@ -51,7 +53,7 @@ def whole_numbers(text: str, argument: str) -> tuple[int, ...]:
         Anything else.
     """
     try:
-        return tuple(int(part) for part in text.split(",") if part.strip())
+        return tuple(_plain(int, part) for part in text.split(",")) if text.strip() else ()
     except ValueError as problem:
         raise InputError(f"{argument}: {text!r} given, expected whole numbers such as 32,32") from problem
 
@@ -65,6 +67,12 @@ def numbers(text: str, argument: str) -> tuple[float, ...]:
         Anything else.
     """
     try:
-        return tuple(float(part) for part in text.split(",") if part.strip())
+        return tuple(_plain(float, part) for part in text.split(","))
     except ValueError as problem:
         raise InputError(f"{argument}: {text!r} given, expected numbers such as 0.1,0.2") from problem
+
+
+def _plain(kind: Callable[[str], Number], text: str) -> Number:
+    if "_" in text:  # Python would take 1_0 for 10
+        raise ValueError(text)
+    return kind(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product as cartesian
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +11,7 @@ import sympy as sp
 
 from fa_dynamics.derive import words as w
 from fa_dynamics.derive.printing import latex, text
+from fa_dynamics.derive.rules import ask
 from fa_dynamics.errors import DerivationError
 
 if TYPE_CHECKING:
@@ -68,16 +70,17 @@ class Invariant:
         )
 
 
+@lru_cache(maxsize=128)
 def verified_laws(flow: Flow) -> tuple[Invariant, ...]:
     """Every first integral that the flow's rule proposes and that holds along the flow."""
     rule, network = flow.rule, flow.network
     laws = [
         Invariant(law.name, law.layer, "matrix", law.expression, law.needs.name if law.needs else None)
-        for law in rule.matrix_laws(network)
+        for law in ask(rule, "listed_laws", network)
         if rate_of_change(flow, law.expression) == {}
     ]
     column = explicit_column(2)
-    potential = rule.potential(column)
+    potential = ask(rule, "potential", column)
     if potential is not None and not flow.decay:
         verify_potential(flow)
         laws += [Invariant(f"q_{layer}", layer, "neuron", potential) for layer in range(1, network.depth)]
@@ -124,6 +127,12 @@ def _verify_gradient(flow: Flow, layer: int, n_hidden: int, n_above: int) -> Non
     network = flow.network
     entries = sp.Matrix(n_above, n_hidden, lambda i, j: sp.Symbol(f"w_{i + 1}_{j + 1}", real=True, nonzero=True))
     matrix = network.W(layer + 1)
+    others = {symbol.name for symbol in flow.rule.feedback(network, layer + 1).atoms(sp.MatrixSymbol)} - {matrix.name}
+    if others:
+        raise DerivationError(
+            f"rule {flow.rule.name!r} has a potential, but its feedback contains {', '.join(sorted(others))}: "
+            "a potential belongs to feedback that is a function of the weights"
+        )
     explicit = explicit_form(
         flow.rule.feedback(network, layer + 1),
         {network.n(layer): n_hidden, network.n(layer + 1): n_above},
@@ -131,7 +140,7 @@ def _verify_gradient(flow: Flow, layer: int, n_hidden: int, n_above: int) -> Non
     )
     for neuron in range(n_hidden):
         column = entries[:, neuron]
-        potential = flow.rule.potential(column)
+        potential = ask(flow.rule, "potential", column)
         for output, weight in enumerate(column):
             if sp.simplify(sp.diff(potential, weight) - explicit[neuron, output]) != 0:
                 raise DerivationError(

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sympy as sp
 from sympy import MatrixSymbol
+from sympy.core.function import AppliedUndef
+from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 
 from fa_dynamics.derive import words as w
 from fa_dynamics.derive.lookup import RuleLike, find_rule
 from fa_dynamics.derive.network import Network
-from fa_dynamics.derive.rules import Rule
+from fa_dynamics.derive.rules import Rule, ask
 from fa_dynamics.errors import DerivationError
 
 if TYPE_CHECKING:
@@ -183,9 +185,9 @@ def _derive(network: Network, rule: Rule, decay: bool) -> Flow:
         )
         plain = w.assemble(learned, *weight.shape)
         weights[weight] = plain - rates[layer - 1] * weight if decay else plain
-        moving = rule.feedback_velocity(network, layer, plain) if layer > 1 else None
+        moving = ask(rule, "feedback_velocity", network, layer, plain) if layer > 1 else None
         if moving is not None:
-            matrix = rule.feedback(network, layer)
+            matrix = ask(rule, "feedback", network, layer)
             _check_shape(rule, f"the velocity of {matrix}", moving, matrix.shape)
             expression = w.assemble(w.expand(moving), *matrix.shape)
             feedback[matrix] = expression - rates[layer - 1] * matrix if decay else expression
@@ -194,20 +196,26 @@ def _derive(network: Network, rule: Rule, decay: bool) -> Flow:
 
 
 def _checked_backward(network: Network, rule: Rule, layer: int) -> Any:
-    back = rule.backward(network, layer)
+    back = ask(rule, "backward", network, layer)
     _check_shape(rule, f"what comes back to layer {layer}", back, (network.n(layer), network.n(network.depth)))
     return back
 
 
 def _check_shape(rule: Rule, what: str, given: Any, expected: tuple[Any, Any]) -> None:
-    if getattr(given, "shape", None) != expected:
-        shape = getattr(given, "shape", "no shape")
-        raise DerivationError(f"rule {rule.name!r}: {what} has shape {shape}, expected {expected}")
+    if not isinstance(given, sp.MatrixExpr):
+        raise DerivationError(f"rule {rule.name!r}: {what} is {given!r}, expected a SymPy matrix expression")
+    if given.shape != expected:
+        raise DerivationError(f"rule {rule.name!r}: {what} has shape {given.shape}, expected {expected}")
 
 
 def _check_symbols(network: Network, rule: Rule, expressions: Iterable[Any], rates: tuple[Any, ...]) -> None:
     known = {*network.sizes, *rates}
     for expression in expressions:
+        for part in (expression, *(f.function.expr for f in expression.atoms(ElementwiseApplyFunction))):
+            for call in part.atoms(AppliedUndef):
+                raise DerivationError(
+                    f"rule {rule.name!r}: {call.func} is no function that SymPy knows how to evaluate"
+                )
         free = {symbol for symbol in expression.free_symbols if isinstance(symbol, sp.Symbol)} - known
         if free:
             names = ", ".join(sorted(map(str, free)))

@@ -50,8 +50,15 @@ class Rule(ABC):
 
     def backward(self, network: Network, layer: int) -> Any:
         """The matrix in the place of (W_L ... W_{l+1})^T, n_l x n_L."""
-        above = range(layer + 1, network.depth + 1)
-        return w.product((self.feedback(network, j) for j in above), network.n(layer))
+        factors = []
+        for above in range(layer + 1, network.depth + 1):
+            factor = ask(self, "feedback", network, above)
+            if not isinstance(factor, sp.MatrixExpr):
+                raise DerivationError(
+                    f"rule {self.name!r}: its feedback is {factor!r}, expected a SymPy matrix expression"
+                )
+            factors.append(factor)
+        return w.product(factors, network.n(layer))
 
     def feedback_velocity(self, network: Network, layer: int, weight_velocity: Any) -> Any | None:
         """Velocity of ``feedback(layer)`` if that is a matrix of its own that learns, given that of W_layer."""
@@ -61,6 +68,10 @@ class Rule(ABC):
         """Candidates for matrix first integrals; each is verified before anyone sees it."""
         return iter(())
 
+    def listed_laws(self, network: Network) -> list[Law]:
+        """The candidates of ``matrix_laws``."""
+        return list(self.matrix_laws(network))
+
     def potential(self, column: Any) -> Any | None:
         """Psi(w) with gradient = column i of feedback(l+1)^T at w = column i of W_{l+1}, or None.
 
@@ -68,6 +79,24 @@ class Rule(ABC):
         1/2 |row_i W_l|^2 - Psi(column i of W_{l+1}) for every hidden neuron i.
         """
         return None
+
+
+def ask(rule: Rule, method: str, *arguments: Any) -> Any:
+    """Call a method of a rule, which may be a user's.
+
+    Raises
+    ------
+    DerivationError
+        With one sentence, whatever the method raises.
+    """
+    try:
+        return getattr(rule, method)(*arguments)
+    except DerivationError:
+        raise
+    except Exception as problem:  # whatever a user's class raises
+        raise DerivationError(
+            f"rule {rule.name!r}: its {method} fails: {type(problem).__name__}: {problem}"
+        ) from problem
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,8 @@ def to_dataset(run: Trajectory) -> xarray.Dataset:
         "curve": (["step", "node", "mode"], run.curve.values),
         "step_edge": (["edge"], run.curve.edges),
     }
+    if task.input_map is not None:
+        data["input_map"] = ([unit[0], "raw_input"], task.input_map)
     coordinates = {
         "time": run.t,
         "mode": np.arange(1, len(modes.target) + 1),
@@ -135,6 +137,7 @@ def load(path: str | Path, rule: RuleLike | None = None) -> Trajectory:
         cross_moment=values["cross_moment"],
         output_moment=values["output_moment"],
         n_samples=described["n_samples"],
+        input_map=values.get("input_map"),
         description=described["description"],
         image_shape=tuple(described["image_shape"]) if described["image_shape"] else None,
         output_names=tuple(described["output_names"]) if described["output_names"] else None,
@@ -165,7 +168,7 @@ def _provenance(run: Trajectory) -> dict[str, Any]:
         "message": run.message,
         "equations": run.flow.text(),
         "first_integrals": "\n".join(str(law) for law in run.invariants),
-        "seed": run.seed,
+        "seed": str(run.seed),
         "start": run.start,
         "feedback_start": run.feedback_start,
         "json_rule": json.dumps(_rule_record(run.flow.rule)),

@@ -22,6 +22,7 @@ CHECKED_TIMES = 17
 """Output times at which every run looks at its drift; the full history is computed when asked for."""
 
 
+@np.errstate(over="ignore", invalid="ignore")  # weights of a diverged run may overflow; inf or nan comes out
 def invariant_drift(run: Trajectory, times: NDArray[np.int_] | None = None) -> dict[str, Array]:
     """|Q(t) - Q(0)| / max(1, |Q(0)|) of every first integral that holds at the run's sizes, by name.
 

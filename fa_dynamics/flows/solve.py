@@ -124,12 +124,14 @@ def solve(
     if t_eval.size and t_eval[0] == 0:
         outputs.append(y0.copy())
         done = 1
-    at_left = observe(y0)
-    if not np.isfinite(velocity(0.0, y0)).all():
+    # Trial stages of a step that is then rejected may overflow, here and below; accepted states are checked.
+    with np.errstate(over="ignore", invalid="ignore"):
+        at_left = observe(y0)
+        first = velocity(0.0, y0)
+    if not np.isfinite(first).all():
         curve = Curve(np.array([0.0]), np.empty((0, len(NODES), at_left.size)))
         return Solution(t_eval[:done], y0[None][:done], curve, "non-finite", _non_finite(0.0), 0, 1)
     try:
-        # Trial stages of a step that is then rejected may overflow; accepted states are checked below.
         with np.errstate(over="ignore", invalid="ignore"):
             solver = make(velocity, 0.0, y0, t_end, rtol=rtol, atol=atol, max_step=max_step)
             while solver.status == "running":
@@ -143,7 +145,11 @@ def solve(
                 dense = solver.dense_output()
                 upto = int(np.searchsorted(t_eval, solver.t, side="right"))
                 if upto > done:
-                    outputs.extend(np.atleast_2d(dense(t_eval[done:upto]).T))
+                    between = np.atleast_2d(dense(t_eval[done:upto]).T)
+                    if not np.isfinite(between).all():
+                        status, message = "non-finite", _non_finite(solver.t)
+                        break
+                    outputs.extend(between)
                     done = upto
                 inner = solver.t_old + (solver.t - solver.t_old) * NODES[1:-1]
                 at_right = observe(solver.y)

@@ -34,6 +34,7 @@ def backward_product(run: Trajectory, layer: int) -> Array:
     return _history(run, run.flow.rule.backward(run.flow.network, layer))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # weights of a diverged run may overflow; inf or nan comes out
 def updates(run: Trajectory, rule: RuleLike) -> list[Array]:
     """The velocity of every layer under a rule at the weights of the run, without decay, each (time, n_l, n_{l-1})."""
     flow = derive(run.depth, rule)

@@ -12,6 +12,7 @@ from fa_dynamics.measures.linear import end_to_end
 Array = NDArray[np.float64]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # weights of a diverged run may overflow; inf or nan comes out
 def cosine(left: Array, right: Array) -> Array:
     """<A, B> / (|A| |B|) over the last two axes; nan where one of the two is exactly zero."""
     inner = (left * right).sum(axis=(-2, -1))
@@ -61,6 +62,7 @@ def alignment_matrix(above: Sequence[Array], backward: Array) -> Array:
     return end_to_end(above) @ backward if above else backward
 
 
+@np.errstate(over="ignore", invalid="ignore")  # weights of a diverged run may overflow; inf or nan comes out
 def commutator_defect(lower: Array, upper: Array) -> Array:
     """|[F, G]| / (|F| |G|) with F = W_{l+1}^T W_{l+1}, G = W_l W_l^T, dimensionless; nan where one is zero.
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # weights of a diverged run may overflow; inf or nan comes out
 def imbalance(lower: Array, upper: Array) -> Array:
     """|W_{l+1}^T W_{l+1} - W_l W_l^T|, Frobenius norm; 0 for balanced layers.
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # weights of a diverged run may overflow; inf or nan comes out
 def end_to_end(weights: Sequence[Array]) -> Array:
     """P = W_L ... W_1.
 
@@ -29,6 +30,7 @@ def end_to_end(weights: Sequence[Array]) -> Array:
     return reduce(lambda below, weight: weight @ below, weights)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # weights of a diverged run may overflow; inf or nan comes out
 def mode_strength_of_weights(weights: Sequence[Array], output_basis: Array, input_basis: Array) -> Array:
     """p_k = u_k^T W_L ... W_1 v_k, without forming the end-to-end map.
 
@@ -49,6 +51,7 @@ def mode_strength_of_weights(weights: Sequence[Array], output_basis: Array, inpu
     return strength
 
 
+@np.errstate(over="ignore", invalid="ignore")  # weights of a diverged run may overflow; inf or nan comes out
 def mode_strength(end_to_end: Array, output_basis: Array, input_basis: Array) -> Array:
     """p_k = u_k^T P v_k.
 
@@ -69,9 +72,12 @@ def mode_strength(end_to_end: Array, output_basis: Array, input_basis: Array) ->
 
 
 def singular_values(matrices: Array) -> Array:
-    """Singular values in descending order, (..., min(rows, columns))."""
-    values = np.linalg.svd(matrices, compute_uv=False)
-    return np.asarray(values, dtype=np.float64)
+    """Singular values in descending order, (..., min(rows, columns)); nan for a matrix that is not finite."""
+    stack = np.asarray(matrices, dtype=float)
+    values = np.full((*stack.shape[:-2], min(stack.shape[-2:])), np.nan)
+    finite = np.isfinite(stack).all(axis=(-2, -1))
+    values[finite] = np.linalg.svd(stack[finite], compute_uv=False)
+    return values
 
 
 def effective_rank(matrices: Array) -> Array:

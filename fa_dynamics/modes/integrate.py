@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,25 @@ from numpy.typing import ArrayLike, NDArray
 from fa_dynamics.derive.chain import Chain
 from fa_dynamics.derive.compile_chain import compile_chain
 from fa_dynamics.errors import InputError, IntegrationError
+from fa_dynamics.measures.curve import NODES, Curve
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ChainSolution:
+    """A chain integrated for many modes at once.
+
+    Attributes
+    ----------
+    weights
+        theta_l at the output times, (L, time, modes).
+    curve
+        Mode strengths between the steps of the solver.
+    """
+
+    weights: Array
+    curve: Curve
 
 
 def integrate_chain(
@@ -59,20 +77,36 @@ def integrate_chain(
     IntegrationError
         The solver could not reach the last time.
     """
+    return solve_chain(
+        chain, correlation, curvature, start, feedback, t, decay=decay, method=method, rtol=rtol, atol=atol
+    ).weights
+
+
+def solve_chain(
+    chain: Chain,
+    correlation: ArrayLike,
+    curvature: ArrayLike,
+    start: ArrayLike,
+    feedback: ArrayLike,
+    t: ArrayLike,
+    *,
+    decay: ArrayLike = 0.0,
+    method: Any = "DOP853",
+    rtol: float = 1e-10,
+    atol: float = 1e-13,
+) -> ChainSolution:
+    """As `integrate_chain`, with the curve between the solver's steps."""
     from scipy.integrate import solve_ivp
 
-    times = np.atleast_1d(np.asarray(t, dtype=float))
-    if times.ndim != 1 or not np.isfinite(times).all() or times[0] < 0 or (np.diff(times) <= 0).any():
-        raise InputError("t: expected increasing finite times >= 0")
+    times = checked_times(t)
     sigma, curv = np.broadcast_arrays(np.atleast_1d(correlation).astype(float), np.atleast_1d(curvature).astype(float))
-    modes = len(sigma)
-    theta = _table(start, chain.depth, modes, "start")
-    fixed = _table(feedback, max(chain.depth - 1, 0), modes, "feedback")
-    learning = len(chain.state) - chain.depth
-    state = np.concatenate([theta, fixed]) if learning else theta
-    rates = np.broadcast_to(np.asarray(decay, dtype=float), (chain.depth,))
+    modes, depth = len(sigma), chain.depth
+    theta = layer_table(start, depth, modes, "start")
+    given = layer_table(feedback, depth - 1, modes, "feedback")
+    state = np.concatenate([theta, given]) if len(chain.state) > depth else theta
+    rates = np.broadcast_to(np.asarray(decay, dtype=float), (depth,))
     compiled = compile_chain(chain)
-    values = dict(zip((symbol.name for symbol in chain.feedback), fixed, strict=False))
+    values = dict(zip((symbol.name for symbol in chain.feedback), given, strict=False))
     values |= {"sigma": sigma, "lambda": curv}
     values |= {f"rho_{layer + 1}": rate for layer, rate in enumerate(rates)}
     parameters = [values[name] for name in compiled.parameters]
@@ -92,33 +126,67 @@ def integrate_chain(
                 blocks[i, diagonal, j, diagonal] = entry
         return blocks.reshape(y.size, y.size)
 
+    if times[-1] == 0:
+        nodes = np.repeat(theta.prod(axis=0)[None], len(NODES), axis=0)
+        return ChainSolution(np.repeat(theta[:, None, :], len(times), axis=1), Curve(np.array([0.0]), nodes[None][:0]))
     per_component = 1 / np.sqrt(state.size)
     options = {"jac": jacobian} if method in ("Radau", "BDF", "LSODA") else {}
     smallest_rtol = 100 * np.finfo(float).eps  # SciPy raises anything below to this, with a warning
-    if times[-1] == 0:
-        return np.repeat(theta[:, None, :], len(times), axis=1)
     solution = solve_ivp(
         velocity,
         (0.0, times[-1]),
         state.ravel(),
         method=method,
-        t_eval=times,
+        dense_output=True,
         rtol=max(rtol * per_component, smallest_rtol),
         atol=atol * per_component,
         **options,
     )
     if not solution.success:
         raise IntegrationError(f"the chain could not be integrated to t = {times[-1]}: {solution.message}")
-    history: Array = solution.y.reshape(*shape, len(times)).transpose(0, 2, 1)
-    return history[: chain.depth]
+
+    def weights_at(points: Array) -> Array:
+        return np.asarray(solution.sol(points)).reshape(*shape, -1).transpose(0, 2, 1)[:depth]
+
+    edges = solution.t
+    inside = (edges[:-1, None] + np.diff(edges)[:, None] * NODES).ravel()
+    nodes = weights_at(inside).prod(axis=0).reshape(len(edges) - 1, len(NODES), modes)
+    return ChainSolution(weights_at(times), Curve(edges, nodes))
 
 
-def _table(given: ArrayLike, rows: int, modes: int, argument: str) -> Array:
-    values = np.asarray(given, dtype=float)
+def checked_times(t: ArrayLike) -> Array:
+    """Increasing finite times >= 0.
+
+    Raises
+    ------
+    InputError
+        Anything else.
+    """
+    times = np.atleast_1d(np.asarray(t, dtype=float))
+    if times.ndim != 1 or not times.size or not np.isfinite(times).all() or times[0] < 0 or (np.diff(times) <= 0).any():
+        raise InputError("t: expected increasing finite times >= 0")
+    return times
+
+
+def layer_table(given: ArrayLike, rows: int, modes: int, argument: str) -> Array:
+    """Numbers broadcast to (rows, modes) from (), (rows,) or (rows, modes).
+
+    Raises
+    ------
+    InputError
+        A shape that does not broadcast, or an entry that is not finite.
+    """
+    try:
+        values = np.asarray(given, dtype=float)
+    except (TypeError, ValueError) as problem:
+        raise InputError(f"{argument}: {given!r} given, expected numbers") from problem
     columns = values[:, None] if values.ndim == 1 else values
     try:
-        return np.array(np.broadcast_to(columns, (rows, modes)))
+        table = np.array(np.broadcast_to(columns, (rows, modes)))
     except ValueError as problem:
         raise InputError(
             f"{argument}: shape {values.shape} given, expected (), ({rows},) or ({rows}, {modes})"
         ) from problem
+    if not np.isfinite(table).all():
+        raise InputError(f"{argument}: expected finite numbers")
+    return table

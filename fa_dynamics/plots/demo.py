@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from fa_dynamics.errors import InputError
 from fa_dynamics.plots.modes import plot_modes, spread
 from fa_dynamics.plots.style import THEORY, rank_colours
 
@@ -43,17 +44,19 @@ def plot_panels(
     modes
         Modes to show, counted from 1. Default: all, or eight spread over the ranks.
     notes
-        A short line for the lower corner of every panel.
+        A short line under the title of every panel.
     relative
         Draw p_k / s_k.
     log_time
-        A logarithmic time axis over three decades, for runs whose times differ much.
+        A logarithmic time axis, the same for all runs, for runs whose times differ much.
 
     Returns
     -------
     Figure
         With a strip of the modes' images below where the task has images, else a legend.
     """
+    if not runs or len(titles) != len(runs):
+        raise InputError(f"titles: {len(titles)} given for {len(runs)} runs, expected one for each of at least one run")
     task = runs[0].task
     modes = spread(task.modes.target.size) if modes is None else modes
     theory = [None] * len(runs) if theory is None else theory
@@ -69,21 +72,40 @@ def plot_panels(
         legend = not images and column == len(runs) - 1
         plot_modes(run, modes=modes, theory=predicted, relative=relative, legend=legend, ax=axes)
         axes.axhline(0, color="grey", linewidth=0.5, zorder=0)
-        axes.set_title(title, fontsize="medium", loc="left")
-        if log_time:
-            axes.set_xscale("log")
-        axes.set_xlim(run.t[-1] / 1e3 if log_time else 0, run.t[-1])
+        axes.set_title(title if notes is None else f"{title}\n{notes[column]}", fontsize="medium", loc="left")
+        _limit_time(axes, runs if log_time else [run], run, log_time)
         if column:
             axes.set_ylabel("")
             axes.tick_params(labelleft=False)
-        if notes is not None:
-            axes.text(0.03, 0.05, notes[column], transform=axes.transAxes, fontsize="small", style="italic")
-        if predicted is not None and column == 0:
-            lines = [Line2D([], [], color="grey", linewidth=2.8), Line2D([], [], **THEORY)]
-            axes.legend(lines, ["full matrix flow", "derived mode equations"], frameon=False, loc=(0.01, 0.12))
+    if any(predicted is not None for predicted in theory):
+        lines = [Line2D([], [], color="grey", linewidth=2.8), Line2D([], [], **THEORY)]
+        names = ["full matrix flow", "derived mode equations"]
+        figure.legend(lines, names, frameon=False, loc="outside lower center", ncols=2)
     if images:
         _image_strip(figure, grid[1], task, modes)
     return figure
+
+
+def _limit_time(axes: Any, compared: Sequence[Trajectory], run: Trajectory, log_time: bool) -> None:
+    """Show the run to its last step; on a logarithmic axis, from before any mode of any run has moved much."""
+    last = float(run.curve.edges[-1])
+    if last <= 0:
+        return
+    if not log_time:
+        axes.set_xlim(0, last)
+        return
+    axes.set_xscale("log")
+    axes.set_xlim(min(*(_first_move(other) for other in compared), last / 10), last)
+
+
+def _first_move(run: Trajectory) -> float:
+    """When the first mode has covered 1 % of its way."""
+    if len(run.curve.values) == 0:
+        return np.inf
+    t, strength = run.curve.sample()
+    way = np.abs(run.task.modes.target - strength[0])
+    moved = (np.abs(strength - strength[0]) > 0.01 * way).any(axis=1) & (t > 0)
+    return float(t[np.argmax(moved)]) if moved.any() else np.inf
 
 
 def _image_strip(figure: Figure, place: Any, task: Task, modes: Sequence[int]) -> None:

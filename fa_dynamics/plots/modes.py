@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from fa_dynamics.errors import InputError
@@ -55,9 +56,9 @@ def plot_modes(
     InputError
         A mode that the task does not have.
     """
-    axes = new_axes(ax)
     target = run.task.modes.target
     chosen = _chosen(modes, len(target))
+    axes = new_axes(ax)
     t, strength = run.curve.sample() if len(run.curve.values) else (run.t, run.mode_strength)
     scale = np.where(target != 0, target, 1.0) if relative else np.ones_like(target)
     for colour, mode in zip(rank_colours(len(chosen)), chosen, strict=True):
@@ -81,16 +82,20 @@ def plot_modes(
 
 def spread(count: int) -> list[int]:
     """All modes, or eight of them spread over the ranks, counted from 1."""
-    return [int(mode) for mode in np.unique(np.geomspace(1, count, min(FEW, count)).round().astype(int))]
+    if count <= FEW:
+        return list(range(1, count + 1))
+    return [int(mode) for mode in np.unique(np.geomspace(1, count, FEW).round().astype(int))]
 
 
 def _chosen(modes: Sequence[int] | None, count: int) -> list[int]:
     if modes is None:
         return [mode - 1 for mode in spread(count)]
+    if not isinstance(modes, Sequence | np.ndarray) or isinstance(modes, str):
+        raise InputError(f"modes: {modes!r} given, expected whole numbers from 1 to {count}")
     for mode in modes:
-        if not 1 <= mode <= count:
-            raise InputError(f"modes: {mode} given, expected numbers from 1 to {count}")
-    return [mode - 1 for mode in modes]
+        if isinstance(mode, bool) or not isinstance(mode, int | np.integer) or not 1 <= mode <= count:
+            raise InputError(f"modes: {mode!r} given, expected whole numbers from 1 to {count}")
+    return [int(mode) - 1 for mode in modes]
 
 
 def plot_learning_times(times: NDArray[np.float64], target: NDArray[np.float64], *, ax: Axes | None = None) -> Axes:
@@ -98,4 +103,8 @@ def plot_learning_times(times: NDArray[np.float64], target: NDArray[np.float64],
     axes = new_axes(ax)
     shown = np.isfinite(times) & (times > 0) & (target != 0)
     axes.loglog(np.abs(target[shown]), times[shown], "o", color=rank_colours(1)[0], markersize=4)
+    for axis in (axes.xaxis, axes.yaxis):  # labels of minor ticks would run into each other
+        axis.set_minor_formatter(NullFormatter())
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     return finish(axes, r"target $|s_k|$ (output per input)", "learning time (1 / curvature)")

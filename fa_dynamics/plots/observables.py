@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
+from fa_dynamics.errors import InputError
 from fa_dynamics.plots.modes import TIME
 from fa_dynamics.plots.style import finish, layer_styles, new_axes
 
@@ -40,16 +41,18 @@ def plot_alignment(run: Trajectory, *, ax: Axes | None = None) -> Axes:
             )
     axes.axhline(0, color="grey", linewidth=0.5)
     axes.set_ylim(-1.05, 1.05)
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     return finish(axes, TIME, "alignment: cosine (dimensionless)")
 
 
 def plot_singular_values(run: Trajectory, *, count: int = 8, ax: Axes | None = None) -> Axes:
     """The largest singular values of every layer over time, one colour and line style per layer."""
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise InputError(f"count: {count!r} given, expected a whole number >= 1")
     axes = new_axes(ax)
     for layer, style in enumerate(layer_styles(run.depth), start=1):
         values = run.singular_values(layer)[:, :count]
         lines = axes.plot(run.t, values, linewidth=1.2, **style)
         lines[0].set_label(f"layer {layer}")
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     return finish(axes, TIME, "singular values of $W_l$ (dimensionless)")

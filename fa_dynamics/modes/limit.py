@@ -1,0 +1,149 @@
+"""Where the clock comes to rest: the first zero of sigma - lambda p(tau) ahead of the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fa_dynamics.modes.polynomials import Stack, coefficients, slope, strength, weights_at
+
+Array = NDArray[np.float64]
+
+DOUBLINGS = 2100
+"""Enough to cross the whole range of floating-point numbers."""
+
+BISECTIONS = 200
+"""Of the safeguarded Newton iteration; 64 halvings and a few Newton steps are the most that occur."""
+
+
+def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
+    """Distance |tau| to the first zero of sigma - lambda p(tau) in the direction in which the clock starts.
+
+    Between two critical points of p the error is monotone, so that its sign at these points brackets the first
+    zero. The points need not be precise: the error is flat there. A double zero (a fold) is met at its critical point.
+
+    Parameters
+    ----------
+    theta, c
+        Start and clock factors, L arrays of shape (modes,).
+    sigma, curvature
+        (modes,); curvature > 0.
+
+    Returns
+    -------
+    ndarray
+        (modes,): 0 where the start is at rest, inf where p is constant ahead or nothing stops the clock.
+    """
+    start = sigma - curvature * strength(theta)
+    direction = np.sign(start)
+
+    def error(distance: Array) -> Array:
+        """The error in its direction at the start: positive until the first zero."""
+        return direction * (sigma - curvature * strength(weights_at(theta, c, direction * distance)))
+
+    low = np.zeros_like(sigma)
+    high = np.full_like(sigma, np.inf)
+    open_ = start != 0
+    p = coefficients(theta, c)
+    for point in _critical_points(p, direction):
+        tried = open_ & np.isfinite(point) & (point > low)
+        value = error(np.where(tried, point, 0.0))
+        high = np.where(tried & (value <= 0), point, high)
+        open_ = open_ & ~(tried & (value <= 0))
+        low = np.where(tried & open_, point, low)
+    low, high = _expand(error, low, high, open_, _length(p, start, curvature))
+    found = np.isfinite(high) & (start != 0)
+    root = _bracketed_newton(theta, c, sigma, curvature, direction, low, np.where(found, high, 1.0))
+    return np.where(found, root, np.where(start == 0, 0.0, np.inf))
+
+
+def _critical_points(p: Array, direction: Array) -> list[Array]:
+    """Real parts of the roots of dp/dtau ahead, ascending, padded with inf: each an array (modes,)."""
+    powers = np.arange(1, len(p))
+    derivative = p[1:] * powers[:, None] * direction ** (powers[:, None] - 1)
+    ahead = np.full((len(derivative) - 1, p.shape[1]), np.inf)
+    generic = (derivative[0] != 0) & (derivative[-1] != 0)
+    scaled, scale = _scaled(derivative[:, generic])
+    if scaled.size and len(scaled) > 1:
+        companion = np.zeros((scaled.shape[1], len(scaled) - 1, len(scaled) - 1))
+        companion[:, 1:, :-1] = np.eye(len(scaled) - 2)
+        companion[:, :, -1] = -scaled[:-1].T
+        ahead[:, generic] = _positive(np.linalg.eigvals(companion).T * scale)
+    for mode in np.flatnonzero(~generic):
+        present = np.flatnonzero(derivative[:, mode])
+        if len(present) > 1:
+            trimmed, scale = _scaled(derivative[present[0] : present[-1] + 1, mode : mode + 1])
+            roots = np.roots(trimmed[::-1, 0]) * scale
+            ahead[: len(roots), mode] = _positive(roots)
+    return list(np.sort(ahead, axis=0))
+
+
+def _scaled(polynomials: Array) -> tuple[Array, Array]:
+    """Monic polynomials in a variable that makes their end coefficients equal in size, and that scale; ascending."""
+    degree = len(polynomials) - 1
+    if degree < 1 or polynomials.size == 0:
+        return polynomials, np.ones(polynomials.shape[1])
+    with np.errstate(divide="ignore"):  # absent powers have the logarithm -inf, and come back as zeros
+        logs = np.log(np.abs(polynomials))
+    scale = (logs[0] - logs[-1]) / degree
+    monic = np.exp(np.clip(logs - logs[-1] + (np.arange(degree + 1)[:, None] - degree) * scale, None, 600.0))
+    return np.sign(polynomials) * np.sign(polynomials[-1]) * monic, np.exp(scale)
+
+
+def _positive(roots: NDArray[Any]) -> Array:
+    usable = np.isfinite(roots) & (roots.real > 0)
+    return np.where(usable, roots.real, np.inf)
+
+
+def _length(p: Array, start: Array, curvature: Array) -> Array:
+    """The shortest distance at which one power alone would cancel the error at the start; inf if p is constant."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # powers that are absent give inf
+        distances = np.abs(start / (curvature * p[1:])) ** (1 / np.arange(1, len(p))[:, None])
+    return np.asarray(np.min(np.where(distances > 0, distances, np.inf), axis=0))
+
+
+def _expand(
+    error: Callable[[Array], Array], low: Array, high: Array, pending: NDArray[np.bool_], length: Array
+) -> tuple[Array, Array]:
+    """Double the distance until the error changes its sign."""
+    pending = pending & np.isfinite(length)
+    step = np.maximum(np.where(np.isfinite(length), length, 1.0), low)
+    with np.errstate(over="ignore", invalid="ignore"):  # a clock that nothing stops runs out of the range of numbers
+        for _ in range(DOUBLINGS):
+            if not pending.any():
+                break
+            tried = low + step
+            value = error(tried)
+            hit = pending & (value <= 0)
+            high = np.where(hit, tried, high)
+            pending = pending & (value > 0) & np.isfinite(tried)
+            low = np.where(pending, tried, low)
+            step = step * 2
+    return low, high
+
+
+def _bracketed_newton(
+    theta: Stack,
+    c: Stack,
+    sigma: Array,
+    curvature: Array,
+    direction: Array,
+    low: Array,
+    high: Array,
+) -> Array:
+    x = 0.5 * (low + high)
+    for _ in range(BISECTIONS):
+        weights = weights_at(theta, c, direction * x)
+        value = direction * (sigma - curvature * strength(weights))
+        low, high = np.where(value > 0, x, low), np.where(value > 0, high, x)
+        with np.errstate(divide="ignore", invalid="ignore"):  # a flat error sends Newton away; bisection follows
+            newton = x + value / (curvature * slope(weights, c))
+        inside = (newton > low) & (newton < high)
+        following = np.where(inside, newton, 0.5 * (low + high))
+        if np.all(np.abs(following - x) <= np.spacing(x)):
+            return following
+        x = following
+    return x

@@ -1,0 +1,109 @@
+"""The clock's polynomials in nested form: products of increments, never expanded into powers.
+
+With D_1 = tau and D_{l+1} = D_l (theta_l(0) + c_l D_l / 2), the polynomials are theta_l = theta_l(0) + c_l D_l, since
+dD_{l+1}/dtau = theta_1 .. theta_l; that they are the ones that SymPy integrates is tested for depths 1 to 5. The form
+has no division by feedback, which may be zero, and loses no digits for small tau.
+
+All functions take ``theta`` and ``c`` as sequences of L arrays that broadcast with ``tau``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import mul
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Stack = Sequence[Array] | Array
+"""L arrays, or one whose first axis is the layer."""
+
+
+def weights_at(theta: Stack, c: Stack, tau: Array) -> list[Array]:
+    """theta_1..theta_L at the clock tau, counted from where they are `theta`."""
+    weights = []
+    increment = tau
+    for start, factor in zip(theta, c, strict=True):
+        weights.append(start + factor * increment)
+        increment = increment * (start + 0.5 * factor * increment)
+    return weights
+
+
+def strength(weights: Stack) -> Array:
+    """p, the product of the weights."""
+    product: Array = reduce(mul, weights)
+    return product
+
+
+def slope(weights: Stack, c: Stack) -> Array:
+    """S = dp/dtau = sum_l c_l (theta_1 .. theta_{l-1})^2 theta_{l+1} .. theta_L."""
+    above = _products_above(weights)
+    below: Array | float = 1.0
+    total: Array | float = 0.0
+    for weight, factor, rest in zip(weights, c, above, strict=True):
+        total = total + factor * below * below * rest
+        below = below * weight
+    return np.asarray(total)
+
+
+def secant(theta: Stack, c: Stack, tau: Array) -> Array:
+    """(p(tau) - p(0)) / tau without cancellation; the slope S at tau = 0."""
+    above = _products_above(theta)
+    ratio: Array | float = 1.0  # D_l / tau
+    below: Array | float = 1.0
+    total: Array | float = 0.0
+    increment = tau
+    for start, factor, rest in zip(theta, c, above, strict=True):
+        total = total + below * factor * ratio * rest
+        below = below * (start + factor * increment)
+        middle = start + 0.5 * factor * increment
+        increment, ratio = increment * middle, ratio * middle
+    return np.asarray(total)
+
+
+def tangents(theta: Stack, c: Stack, tau: Array) -> list[Array]:
+    """Derivatives of p(tau) with respect to theta_1..theta_L and c_1..c_L at fixed tau."""
+    return [_tangent(theta, c, tau, layer, kind) for kind in ("theta", "c") for layer in range(len(theta))]
+
+
+def _tangent(theta: Stack, c: Stack, tau: Array, layer: int, kind: str) -> Array:
+    increment, moved = tau, np.zeros(np.shape(tau))
+    product: Array | float = 1.0
+    change: Array | float = 0.0
+    for index, (start, factor) in enumerate(zip(theta, c, strict=True)):
+        d_start = 1.0 if kind == "theta" and index == layer else 0.0
+        d_factor = 1.0 if kind == "c" and index == layer else 0.0
+        weight = start + factor * increment
+        d_weight = d_start + d_factor * increment + factor * moved
+        change = change * weight + product * d_weight
+        product = product * weight
+        middle = start + 0.5 * factor * increment
+        d_middle = d_start + 0.5 * (d_factor * increment + factor * moved)
+        increment, moved = increment * middle, moved * middle + increment * d_middle
+    return np.asarray(change)
+
+
+def coefficients(theta: Stack, c: Stack) -> Array:
+    """Coefficients of p(tau) in powers of tau, (2^L, modes): for locating roots roughly, not for evaluation."""
+    below = np.ones((1, *np.shape(theta[0])))
+    for start, factor in zip(theta, c, strict=True):
+        integral = factor * below / np.arange(1, len(below) + 1).reshape(-1, *[1] * (below.ndim - 1))
+        below = _multiply(below, np.concatenate([np.asarray(start)[None], integral]))
+    return below
+
+
+def _multiply(left: Array, right: Array) -> Array:
+    product = np.zeros((len(left) + len(right) - 1, *left.shape[1:]))
+    for power, coefficient in enumerate(left):
+        product[power : power + len(right)] += coefficient * right
+    return product
+
+
+def _products_above(weights: Stack) -> list[Array]:
+    """theta_{l+1} .. theta_L for every l."""
+    products: list[Array] = [np.ones(np.shape(weights[-1]))]
+    for weight in reversed(weights[1:]):
+        products.append(products[-1] * weight)
+    return products[::-1]

@@ -1,0 +1,198 @@
+"""solve_modes(...) -> ModeCurves: mode-learning curves of a spectrum, exact where there is an exact solution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fa_dynamics.derive.flow import derive
+from fa_dynamics.derive.lookup import RuleLike, find_rule
+from fa_dynamics.derive.rules import Rule
+from fa_dynamics.errors import DerivationError, InputError
+from fa_dynamics.measures import learning_times as times_of_curve
+from fa_dynamics.measures.learning import Order, order_of_learning
+from fa_dynamics.modes.clock import clock_of
+from fa_dynamics.modes.conditioning import error_bound
+from fa_dynamics.modes.exact import ExactModes
+from fa_dynamics.modes.integrate import ChainSolution, checked_times, layer_table, solve_chain
+
+Array = NDArray[np.float64]
+
+FINER = 1e-2
+"""Tolerance of the second integration, relative to the first, whose difference estimates the error."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ModeCurves:
+    """Mode-learning curves of scalar chains.
+
+    Attributes
+    ----------
+    t
+        Times, (time,).
+    correlation, curvature
+        sigma and lambda, (modes,).
+    rule
+        The learning rule.
+    method
+        'exact': solved by the clock of the chain, to near machine precision. 'integrated': the derived chain was
+        integrated numerically, because the rule has no clock.
+    weights
+        theta_l, (L, time, modes).
+    strength
+        p, (time, modes).
+    error
+        Of `strength`, (time, modes). A bound on the absolute error, conditioning included, if exact; an estimate from a
+        second integration if integrated.
+    """
+
+    t: Array
+    correlation: Array
+    curvature: Array
+    rule: Rule
+    method: Literal["exact", "integrated"]
+    weights: Array
+    strength: Array
+    _exact: ExactModes | None
+    _coarse: ChainSolution | None
+    _fine: ChainSolution | None
+
+    @property
+    def target(self) -> Array:
+        """s = sigma / lambda, (modes,); nan where lambda is 0."""
+        safe = np.where(self.curvature > 0, self.curvature, 1.0)
+        return np.where(self.curvature > 0, self.correlation / safe, np.nan)
+
+    @cached_property
+    def error(self) -> Array:
+        """See the class; computed when asked for."""
+        if self._exact is not None:
+            return error_bound(self._exact, self.t)
+        assert self._coarse is not None
+        difference = self._coarse.weights.prod(axis=0) - self.strength
+        return np.asarray(np.abs(difference) + 1e-15 * np.abs(self.strength))
+
+    @cached_property
+    def limit(self) -> Array:
+        """p for t to infinity, (modes,); nan where the rule has no exact solution."""
+        return self._exact.limit if self._exact is not None else np.full_like(self.correlation, np.nan)
+
+    def learning_times(self, level: float = 0.5) -> Array:
+        """Earliest time after which |p - s| <= (1 - level) |s| for good, (modes,).
+
+        inf where that never happens; for an integrated curve, where it does not happen before its last time.
+
+        Raises
+        ------
+        InputError
+            Level outside (0, 1).
+        """
+        if not 0 < level < 1:
+            raise InputError(f"level: {level!r} given, expected a number between 0 and 1")
+        if self._exact is not None:
+            return self._exact.learning_times(level)
+        assert self._fine is not None
+        return times_of_curve(self._fine.curve, self.target, level)
+
+    def order(self, level: float = 0.5) -> Order:
+        """Rank correlation of target and learning time, and the verdict on implicit regularization."""
+        return order_of_learning(self.learning_times(level), np.nan_to_num(self.target), self.curvature)
+
+    def __repr__(self) -> str:
+        how = "solved by their clock" if self.method == "exact" else "by integration of the derived chain"
+        return (
+            f"ModeCurves: {len(self.correlation)} modes under {self.rule.name!r}, depth {len(self.weights)}, {how}\n"
+            f"  {len(self.t)} times up to t = {self.t[-1]:g}; largest error {self.error.max():.1e}\n"
+            f"  order at level 0.5: {self.order()}"
+        )
+
+
+def solve_modes(
+    correlation: ArrayLike,
+    curvature: ArrayLike = 1.0,
+    depth: int = 2,
+    rule: RuleLike = "fa",
+    start: ArrayLike = 0.0,
+    feedback: ArrayLike = 1.0,
+    *,
+    t: ArrayLike,
+    rtol: float = 1e-10,
+    atol: float = 1e-13,
+) -> ModeCurves:
+    """Solve the scalar chain of every mode, dtheta_l/dt = c_l theta_1 .. theta_{l-1} (sigma - lambda p).
+
+    For rules with fixed feedback the chain of any depth runs on one clock, dtau/dt = sigma - lambda p(tau) with p a
+    polynomial of degree 2^L - 1, and is solved to near machine precision from any start, with feedback of any signs,
+    zero included. Other rules are integrated.
+
+    Parameters
+    ----------
+    correlation
+        sigma of every mode, (modes,), either sign.
+    curvature
+        lambda >= 0, broadcast to (modes,).
+    depth
+        Number of layers L >= 1.
+    rule
+        A rule, its class, its short name or ``'file.py:ClassName'``. Rules that look at single entries are taken in
+        coordinate bases.
+    start
+        theta_1..theta_L, broadcast to (L, modes); a bare number means every theta_l.
+    feedback
+        b_2..b_L (c_1..c_{L-1} for DFA), broadcast to (L-1, modes).
+    t
+        Increasing times >= 0.
+    rtol, atol
+        For rules that are integrated.
+
+    Returns
+    -------
+    ModeCurves
+
+    Raises
+    ------
+    InputError
+        Non-finite values, negative curvature, depth < 1, shapes that do not broadcast, unsorted or negative times.
+
+    Notes
+    -----
+    Sources: girotti2021.clock, girotti2021.global-convergence. The polynomials are those of `derive.chain`.
+
+    Examples
+    --------
+    >>> import fa_dynamics as fa
+    >>> fa.solve_modes([4, 2, 1, 0.5, 0.25], t=[1.0]).learning_times(level=0.99).round(3)
+    array([1.192, 1.893, 3.004, 4.769, 7.57 ])
+    """
+    found = find_rule(rule)
+    sigma = layer_table(np.atleast_1d(np.asarray(correlation, dtype=object)), np.size(correlation), 1, "correlation")[
+        :, 0
+    ]
+    curvatures = layer_table(np.atleast_1d(np.asarray(curvature, dtype=object))[None], 1, len(sigma), "curvature")[0]
+    if (curvatures < 0).any():
+        raise InputError(f"curvature: {curvatures.min():g} given, expected numbers >= 0")
+    basis: Literal["joint", "coordinates"] = "joint" if found.equivariance == "orthogonal" else "coordinates"
+    chain = derive(depth, found).chain(basis)
+    times = checked_times(t)
+    theta = layer_table(start, depth, len(sigma), "start")
+    given = layer_table(feedback, depth - 1, len(sigma), "feedback")
+    try:
+        clock = clock_of(chain)
+    except DerivationError:
+        options: dict[str, Any] = {"method": "DOP853"}
+        coarse = solve_chain(chain, sigma, curvatures, theta, given, times, rtol=rtol, atol=atol, **options)
+        fine = solve_chain(
+            chain, sigma, curvatures, theta, given, times, rtol=rtol * FINER, atol=atol * FINER, **options
+        )
+        weights = fine.weights
+        return ModeCurves(
+            times, sigma, curvatures, found, "integrated", weights, weights.prod(axis=0), None, coarse, fine
+        )
+    exact = ExactModes(theta, clock.numeric_factors(given), sigma, curvatures)
+    return ModeCurves(
+        times, sigma, curvatures, found, "exact", exact.weights(times), exact.strength(times), exact, None, None
+    )
