@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from fa_dynamics.flows.dataset import load
     from fa_dynamics.flows.simulate import simulate
     from fa_dynamics.flows.trajectory import Trajectory
-    from fa_dynamics.modes import integrate_chain
+    from fa_dynamics.modes import ModeCurves, integrate_chain, solve_modes
     from fa_dynamics.tasks import Modes, Task
 
 _HOMES = {
@@ -51,7 +51,7 @@ _HOMES = {
         "derive",
     ),
     "flows": ("Trajectory", "load", "simulate"),
-    "modes": ("integrate_chain",),
+    "modes": ("ModeCurves", "integrate_chain", "solve_modes"),
     "tasks": ("Modes", "Task"),
 }
 """Public names live in these rooms and are fetched at first use, so that the import loads neither SymPy nor SciPy."""
@@ -72,6 +72,7 @@ __all__ = [
     "IntegrationWarning",
     "Invariant",
     "KolenPollack",
+    "ModeCurves",
     "Modes",
     "Rule",
     "SignSymmetry",
@@ -85,6 +86,7 @@ __all__ = [
     "modes",
     "plots",
     "simulate",
+    "solve_modes",
     "starts",
     "tasks",
 ]

@@ -33,7 +33,7 @@ def writable_folder(out: str | Path) -> Path:
     return folder
 
 
-def write_whole(path: Path, write: Callable[[Path], Any]) -> Path:
+def write_whole(path: Path, write: Callable[[Path], Any], argument: str = "out") -> Path:
     """Let `write` make a file beside `path`, and move it there when it is complete.
 
     Raises
@@ -46,7 +46,7 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> Path:
         write(partial)
         partial.replace(path)
     except OSError as problem:
-        raise InputError(f"out: {str(path)!r} cannot be written ({problem.strerror or problem})") from problem
+        raise InputError(f"{argument}: {str(path)!r} cannot be written ({problem.strerror or problem})") from problem
     finally:
         partial.unlink(missing_ok=True)
     return path
@@ -58,9 +58,9 @@ def write_json(content: Any, path: Path) -> Path:
     return write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
-def write_netcdf(data: xarray.Dataset, path: Path) -> Path:
+def write_netcdf(data: xarray.Dataset, path: Path, argument: str = "out") -> Path:
     """NetCDF through h5netcdf."""
-    return write_whole(path, lambda partial: data.to_netcdf(partial, engine="h5netcdf"))
+    return write_whole(path, lambda partial: data.to_netcdf(partial, engine="h5netcdf"), argument)
 
 
 def write_figure(figure: Figure, path: Path) -> Path:

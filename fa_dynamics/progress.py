@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from fa_dynamics.errors import InputError
+
 PATIENCE = 2.0
 """Seconds of silence before anything is shown."""
 
@@ -33,6 +35,8 @@ def reporting(description: str, progress: bool | Report | None) -> Iterator[Repo
     if callable(progress):
         yield progress
         return
+    if progress is not None and not isinstance(progress, bool):
+        raise InputError(f"progress: {progress!r} given, expected True, False, None or a function of the fraction done")
     if progress is False or (progress is None and not sys.stderr.isatty()):
         yield ignore
         return

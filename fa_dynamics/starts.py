@@ -112,7 +112,7 @@ class Orthogonal(Start):
 
 @dataclass(frozen=True)
 class Balanced(Start):
-    """A balanced start W_l = U_l S^(1/L) U_{l-1}^T: W_{l+1}^T W_{l+1} = W_l W_l^T wherever widths allow.
+    """A balanced start W_l = U_l S^(1/L) U_{l-1}^T: W_{l+1}^T W_{l+1} = W_l W_l^T at all widths.
 
     Parameters
     ----------
@@ -130,9 +130,10 @@ class Balanced(Start):
 
     def draw(self, slots: Sequence[Slot], bases: Bases, rng: np.random.Generator) -> list[Matrix]:
         """Singular values strength^(1/L) in bases that neighbouring layers share."""
-        layers = list(bases.layers)
+        # Only modes that fit through the narrowest layer: others could not be balanced on both of its sides.
+        rank = min(min(basis.shape) for basis in bases.layers)
+        layers = [basis[:, :rank] for basis in bases.layers]
         if not self.aligned:
-            rank = min(basis.shape[0] for basis in layers)
             layers = [_semi_orthogonal((basis.shape[0], rank), rng) for basis in layers]
         root = self.strength ** (1 / len(slots))
         return [root * layers[slot.target] @ layers[slot.source].T for slot in slots]
@@ -245,7 +246,7 @@ def resolve(
             return given.draw(slots, bases, rng) if slots else []
         except InputError as problem:
             raise InputError(f"{argument}: {problem}") from problem
-    if not isinstance(given, Sequence | np.ndarray):
+    if not isinstance(given, Sequence | np.ndarray) or (isinstance(given, np.ndarray) and given.ndim == 0):
         raise InputError(f"{argument}: {given!r} given, expected a start object, its name, or a list of matrices")
     names = ", ".join(slot.name for slot in slots) or "none"
     if len(given) != len(slots):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fa_dynamics.cli.app import app
-from fa_dynamics.cli.task_options import Classes, DataFile, Raw, Targets, TaskName, numbers, pose, whole_numbers
+from fa_dynamics.cli.task_options import Classes, DataFile, Inputs, Raw, Targets, TaskName, numbers, pose, whole_numbers
 
 if TYPE_CHECKING:
     from fa_dynamics.flows.trajectory import Trajectory
@@ -23,6 +23,7 @@ def simulate(
     task: TaskName = None,
     data: DataFile = None,
     targets: Targets = None,
+    inputs: Inputs = None,
     classes: Classes = False,
     raw: Raw = False,
     hidden: Annotated[str, typer.Option(help="Widths of the hidden layers.")] = "32",
@@ -65,7 +66,7 @@ def simulate(
         raise InputError(f"level: {level!r} given, expected a number between 0 and 1")
     widths = whole_numbers(hidden, "hidden")
     rates = None if decay is None else numbers(decay, "decay")
-    posed = pose(task, data, targets, classes, raw)
+    posed = pose(task, data, targets, inputs, classes, raw)
     end = default_end(posed) if t_end is None else t_end
     plans = [
         prepare(
@@ -148,7 +149,7 @@ def _summary(task: Task, runs: list[Trajectory], level: float, t_end: float) -> 
 
 def _print_summary(task: Task, runs: list[Trajectory], level: float) -> None:
     from fa_dynamics.cli.output import number, print_table
-    from fa_dynamics.plots.modes import spread
+    from fa_dynamics.plots.style import spread
 
     modes = task.modes
     print(task.description)

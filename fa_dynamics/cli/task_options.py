@@ -16,13 +16,14 @@ Number = TypeVar("Number", int, float)
 TaskName = Annotated[str | None, typer.Option("--task", help="A named data set; see `fa-dynamics tasks`.")]
 DataFile = Annotated[str | None, typer.Option("--data", help="A file: .csv, .npz, .nc, or a pair X.npy,Y.npy.")]
 Targets = Annotated[str | None, typer.Option(help="Target columns of --data, comma-separated [default: the last].")]
+Inputs = Annotated[str | None, typer.Option(help="Input columns of --data, comma-separated [default: the rest].")]
 Classes = Annotated[bool, typer.Option("--classes", help="The target column of --data holds class labels.")]
 Raw = Annotated[
     bool, typer.Option("--raw", help="Take --data as it is; by default it is centred, whitened and scaled.")
 ]
 
 
-def pose(task: str | None, data: str | None, targets: str | None, classes: bool, raw: bool) -> Task:
+def pose(task: str | None, data: str | None, targets: str | None, inputs: str | None, classes: bool, raw: bool) -> Task:
     """The task that the options describe.
 
     Raises
@@ -35,13 +36,13 @@ def pose(task: str | None, data: str | None, targets: str | None, classes: bool,
     if (task is None) == (data is None):
         raise InputError("task: give either --task NAME or --data FILE")
     if task is not None:
-        for name, given in (("targets", targets), ("classes", classes), ("raw", raw)):
+        for name, given in (("targets", targets), ("inputs", inputs), ("classes", classes), ("raw", raw)):
             if given:
                 raise InputError(f"{name}: belongs to --data; the task {task!r} has its own")
         return tasks.named(task)
     assert data is not None
-    prepared = not raw
-    return tasks.load(data, targets=targets, classes=classes, centre=prepared, whiten=prepared, unit_variance=prepared)
+    preparation = dict.fromkeys(("centre", "whiten", "unit_variance"), not raw)
+    return tasks.load(data, targets=targets, inputs=inputs, classes=classes, **preparation)
 
 
 def whole_numbers(text: str, argument: str) -> tuple[int, ...]:

@@ -31,6 +31,8 @@ class Chain:
         Expression for every state variable: theta_1..theta_L, then feedback that learns.
     feedback
         Feedback symbols that are fixed (b_2..b_L for FA).
+    feedback_rows
+        Names of all feedback variables, fixed or learned, in the order in which numbers are given for them.
     correlation, curvature
         sigma and lambda of the mode.
     decay_rates
@@ -41,6 +43,7 @@ class Chain:
     rule: Rule
     velocity: Mapping[Any, Any]
     feedback: tuple[Any, ...]
+    feedback_rows: tuple[str, ...]
     correlation: Any
     curvature: Any
     decay_rates: tuple[Any, ...]
@@ -151,7 +154,8 @@ def restrict(flow: Flow, basis: Literal["joint", "coordinates"] = "joint") -> Ch
         for matrix, moving in flow.state_velocity.items()
     }
     fixed = tuple(scalars[matrix.name] for matrix in flow.feedback if matrix not in flow.state)
-    return Chain(flow.depth, rule, velocity, fixed, correlation, curvature, flow.decay_rates)
+    rows = tuple(scalars[matrix.name].name for matrix in flow.feedback)
+    return Chain(flow.depth, rule, velocity, fixed, rows, correlation, curvature, flow.decay_rates)
 
 
 def scalar_symbol(matrix: Any) -> Any:

@@ -46,6 +46,10 @@ def to_dataset(run: Trajectory) -> xarray.Dataset:
     data: dict[str, Any] = {
         f"W_{layer + 1}": (["time", unit[layer + 1], unit[layer]], weight) for layer, weight in enumerate(run.weights)
     }
+    for name, matrix in run.initial.items():
+        letters, _, layer = name.partition("_")
+        dims = [unit[int(layer)], unit[int(layer) - 1]] if letters == "W" else shapes[name]
+        data[f"initial_{name}"] = (dims, matrix)
     for name, matrix in run.feedback.items():
         data[name] = (["time", *shapes[name]] if matrix.ndim == 3 else shapes[name], matrix)
     data |= {
@@ -91,7 +95,7 @@ def save(run: Trajectory, path: str | Path) -> Path:
     target = Path(path)
     if target.suffix != ".nc":
         raise InputError(f"path: {str(path)!r} given, expected a file name that ends in .nc")
-    return write_netcdf(to_dataset(run), target)
+    return write_netcdf(to_dataset(run), target, "path")
 
 
 def load(path: str | Path, rule: RuleLike | None = None) -> Trajectory:
@@ -129,7 +133,7 @@ def load(path: str | Path, rule: RuleLike | None = None) -> Trajectory:
     depth = len(sizes) - 1
     decay = facts["json_decay"]
     flow = derive(depth, found, decay=decay is not None)
-    values = {name: variable.values for name, variable in data.items()}
+    values = {str(name): variable.values for name, variable in data.items()}
     described = facts["json_task"]
     task = Task(
         name=described["name"],
@@ -149,6 +153,7 @@ def load(path: str | Path, rule: RuleLike | None = None) -> Trajectory:
         t=data["time"].values,
         weights=tuple(values[f"W_{layer}"] for layer in range(1, depth + 1)),
         feedback={matrix.name: values[matrix.name] for matrix in flow.feedback},
+        initial={name.removeprefix("initial_"): values[name] for name in values if name.startswith("initial_")},
         decay=None if decay is None else tuple(decay),
         curve=Curve(values["step_edge"], values["curve"]),
         status=data.attrs["status"],
@@ -221,4 +226,4 @@ def _saved_rule(record: dict[str, Any]) -> Rule:
         raise InputError(
             f"rule: the run used {record['class']!r}, which is not in {record['file']!r} any more; pass rule=..."
         )
-    return find_rule(f"{record['file']}:{record['class']}")
+    return type(find_rule(f"{record['file']}:{record['class']}"))(**record["parameters"])

@@ -37,7 +37,7 @@ def invariant_drift(run: Trajectory, times: NDArray[np.int_] | None = None) -> d
     drifts = {}
     for invariant in run.invariants:
         law = compile_invariant(run.flow, invariant, run.sizes[min(invariant.layer + 1, run.flow.depth)])
-        start = law(run.matrices(0))
+        start = law(run.initial)
         scale = max(1.0, float(np.linalg.norm(start)))
         drifts[invariant.name] = np.array([np.linalg.norm(law(run.matrices(i)) - start) for i in chosen]) / scale
     return drifts
@@ -45,7 +45,7 @@ def invariant_drift(run: Trajectory, times: NDArray[np.int_] | None = None) -> d
 
 def suspicious_drift(run: Trajectory) -> str | None:
     """A sentence if some first integral drifts more than the tolerances explain, else None."""
-    if len(run.t) < 2:
+    if len(run.t) == 0:
         return None
     chosen = np.unique(np.linspace(0, len(run.t) - 1, CHECKED_TIMES).astype(int))
     size = max(float((weight[chosen] ** 2).sum(axis=(1, 2)).max()) for weight in run.weights)

@@ -23,6 +23,9 @@ Array = NDArray[np.float64]
 DEFAULT_TIMES = 201
 """Output times if the user names none."""
 
+SMALLEST_RTOL = 100 * float(np.finfo(float).eps)
+"""SciPy's solvers go no further."""
+
 LARGEST_RUN = 16e9
 """Bytes that a run may need: beyond this the operating system would end it without a word."""
 
@@ -114,6 +117,8 @@ def prepare(
     for value, argument in ((t_end, "t_end"), (rtol, "rtol"), (atol, "atol")):
         _check_positive(value, argument)
     _check_positive(max_step, "max_step", infinite=True)
+    if rtol < SMALLEST_RTOL:
+        raise InputError(f"rtol: {rtol!r} given, expected at least {SMALLEST_RTOL:.1e}, 100 units of round-off")
     times = _output_times(t_eval, t_end)
     start_object = _start_object(start, "start", Gaussian(0.01))
     feedback_object = _start_object(feedback, "feedback", Gaussian(1.0))
@@ -127,7 +132,7 @@ def prepare(
     bases = mode_bases(task, sizes)
     weights = resolve(start_object, _weight_slots(sizes), bases, draws[0], "start")
     slots = _feedback_slots(flow, sizes)
-    drawn = resolve(feedback_object, slots, bases, draws[1], "feedback") if slots or feedback else []
+    drawn = resolve(feedback_object, slots, bases, draws[1], "feedback")
     given = {slot.name: matrix for slot, matrix in zip(slots, drawn, strict=True)}
     return Plan(
         task=task,
@@ -167,6 +172,8 @@ def _feedback_slots(flow: Flow, sizes: Sequence[int]) -> list[Slot]:
 
 
 def _sizes(task: Task, hidden: int | Sequence[int]) -> tuple[int, ...]:
+    if not isinstance(hidden, int | np.integer | Sequence | np.ndarray) or isinstance(hidden, str):
+        raise InputError(f"hidden: {hidden!r} given, expected whole numbers >= 1, one per hidden layer")
     widths = (hidden,) if isinstance(hidden, int | np.integer) else tuple(hidden)
     for width in widths:
         if isinstance(width, bool) or not isinstance(width, int | np.integer) or width < 1:
@@ -177,10 +184,17 @@ def _sizes(task: Task, hidden: int | Sequence[int]) -> tuple[int, ...]:
 def _decay_rates(decay: float | Sequence[float] | None, depth: int) -> tuple[float, ...] | None:
     if decay is None:
         return None
-    rates = np.asarray(decay, dtype=float)
+    rates = _numbers(decay, "decay")
     if rates.shape not in ((), (depth,)) or not np.isfinite(rates).all() or (rates < 0).any():
         raise InputError(f"decay: {decay!r} given, expected a number >= 0, or {depth} of them")
     return tuple(float(rate) for rate in np.broadcast_to(rates, (depth,)))
+
+
+def _numbers(given: Any, argument: str) -> Array:
+    try:
+        return np.asarray(given, dtype=float)
+    except (TypeError, ValueError) as problem:
+        raise InputError(f"{argument}: {given!r} given, expected numbers") from problem
 
 
 def _check_positive(value: Any, argument: str, infinite: bool = False) -> None:
@@ -193,7 +207,7 @@ def _check_positive(value: Any, argument: str, infinite: bool = False) -> None:
 def _output_times(t_eval: ArrayLike | None, t_end: float) -> Array:
     if t_eval is None:
         return np.linspace(0.0, t_end, DEFAULT_TIMES)
-    times = np.atleast_1d(np.asarray(t_eval, dtype=float))
+    times = np.atleast_1d(_numbers(t_eval, "t_eval"))
     if times.ndim != 1 or times.size == 0 or not np.isfinite(times).all():
         raise InputError(f"t_eval: shape {times.shape} given, expected finite times of shape (times,)")
     if times[0] < 0 or times[-1] > t_end or (np.diff(times) <= 0).any():

@@ -152,6 +152,7 @@ def run_plan(plan: Plan, progress: bool | Report | None = None) -> Trajectory:
         t=solution.t,
         weights=tuple(history[name] for name in compiled.names[:depth]),
         feedback={name: history.get(name, matrix) for name, matrix in plan.feedback.items()},
+        initial=dict(plan.feedback) | dict(zip(compiled.names, plan.initial, strict=True)),
         decay=plan.rates,
         curve=solution.curve,
         status=solution.status,

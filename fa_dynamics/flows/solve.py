@@ -20,6 +20,10 @@ BLOW_UP = 1e8
 """A run is called diverged when an entry exceeds this many times max(1, the largest entry at the start). Learning in
 these systems moves weights by factors of at most a few thousand."""
 
+RUNAWAY = 1e6
+"""A run that found no step small enough is called diverged, rather than stalled, if its weights double within less than
+this fraction of the time passed: a blow-up in finite time, not a jump of the velocity."""
+
 IMPLICIT_STATES = 5000
 """Implicit methods of SciPy store dense Jacobians; 5000 states take 200 MB and a factorisation of 40 Gflop a step."""
 
@@ -113,6 +117,7 @@ def solve(
         Is told the fraction of time done, after each step.
     """
     make = solver_class(method, y0.size)
+    trials = _Trials(velocity)
     outputs: list[Array] = []
     edges = [0.0]
     values: list[Array] = []
@@ -133,11 +138,11 @@ def solve(
         return Solution(t_eval[:done], y0[None][:done], curve, "non-finite", _non_finite(0.0), 0, 1)
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            solver = make(velocity, 0.0, y0, t_end, rtol=rtol, atol=atol, max_step=max_step)
+            solver = make(trials, 0.0, y0, t_end, rtol=rtol, atol=atol, max_step=max_step)
             while solver.status == "running":
-                reason = solver.step()
-                if solver.status == "failed":
-                    status, message = _failure(velocity, solver, str(reason))
+                reason = _step(solver, trials)
+                if solver.status == "failed" or reason is not None:
+                    status, message = _failure(trials, solver, str(reason))
                     break
                 if not np.isfinite(solver.y).all():
                     status, message = "non-finite", _non_finite(solver.t)
@@ -181,8 +186,41 @@ def solve(
     return Solution(t_eval[: len(outputs)], states, curve, status, message, steps, evaluations)
 
 
-def _failure(velocity: Velocity, solver: Any, reason: str) -> tuple[Status, str]:
-    if not np.isfinite(velocity(solver.t, solver.y)).all():
+class _Trials:
+    """The velocity, which remembers whether it was finite since it was last asked to forget."""
+
+    def __init__(self, velocity: Velocity) -> None:
+        self.velocity = velocity
+        self.finite = True
+
+    def __call__(self, t: float, y: Array) -> Array:
+        value = self.velocity(t, y)
+        if self.finite and not np.isfinite(value).all():
+            self.finite = False
+        return value
+
+
+def _step(solver: Any, trials: _Trials) -> str | None:
+    """Take a step; a reason if it failed."""
+    trials.finite = True
+    try:
+        reason = solver.step()
+    except (ValueError, np.linalg.LinAlgError) as problem:
+        if trials.finite:
+            raise
+        return str(problem)  # implicit methods factorise matrices that are not finite
+    return str(reason) if solver.status == "failed" else None
+
+
+def _failure(trials: _Trials, solver: Any, reason: str) -> tuple[Status, str]:
+    finite = trials.finite
+    speed, size = np.abs(trials(solver.t, solver.y)).max(), np.abs(solver.y).max()
+    if np.isfinite(speed) and speed * solver.t > RUNAWAY * size:
+        return "diverged", (
+            f"the weights grow without bound near t = {solver.t:.6g} (largest entry {size:.1e}): lower the start or the "
+            "feedback, add weight decay, or end earlier."
+        )
+    if not finite:
         return "non-finite", _non_finite(solver.t)
     return "stalled", (
         f"no step is small enough at t = {solver.t:.6g} ({reason.rstrip('.')}): the velocity jumps or explodes "

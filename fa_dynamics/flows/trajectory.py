@@ -45,6 +45,8 @@ class Trajectory:
         W_1..W_L, each (time, n_l, n_{l-1}); ``weights[0]`` is W_1.
     feedback
         Feedback matrices by name: fixed ones as (rows, columns), those that learn as (time, rows, columns).
+    initial
+        All matrices at t = 0, by name, whether or not 0 is an output time.
     decay
         rho_1..rho_L, or None.
     curve
@@ -65,6 +67,7 @@ class Trajectory:
     t: Array
     weights: tuple[Array, ...]
     feedback: Mapping[str, Array]
+    initial: Mapping[str, Array]
     decay: tuple[float, ...] | None
     curve: Curve
     status: str

@@ -51,4 +51,8 @@ def updates(run: Trajectory, rule: RuleLike) -> list[Array]:
 
 def _history(run: Trajectory, expression: Any) -> Array:
     evaluate = compile_expression(expression)
-    return np.array([evaluate(run.matrices(index)) for index in range(len(run.t))])
+    sizes = dict(zip(run.flow.network.sizes, run.sizes, strict=True))
+    history = np.empty((len(run.t), *(sizes[size] for size in expression.shape)))
+    for index in range(len(run.t)):
+        history[index] = evaluate(run.matrices(index))
+    return history

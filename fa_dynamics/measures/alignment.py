@@ -15,10 +15,17 @@ Array = NDArray[np.float64]
 @np.errstate(over="ignore", invalid="ignore")  # weights of a diverged run may overflow; inf or nan comes out
 def cosine(left: Array, right: Array) -> Array:
     """<A, B> / (|A| |B|) over the last two axes; nan where one of the two is exactly zero."""
-    inner = (left * right).sum(axis=(-2, -1))
-    size = np.sqrt((left**2).sum(axis=(-2, -1)) * (right**2).sum(axis=(-2, -1)))
+    a, b = _unit_scale(left), _unit_scale(right)
+    inner = (a * b).sum(axis=(-2, -1))
+    size = np.sqrt((a**2).sum(axis=(-2, -1)) * (b**2).sum(axis=(-2, -1)))
     result: Array = np.divide(inner, size, out=np.full_like(inner, np.nan), where=size > 0)
     return result
+
+
+def _unit_scale(matrix: Array) -> Array:
+    """The matrix over its largest entry, whose square can neither overflow nor vanish; zero stays zero."""
+    largest = np.abs(matrix).max(axis=(-2, -1), keepdims=True)
+    return np.asarray(matrix / np.where(largest > 0, largest, 1.0))
 
 
 def weight_alignment(weight: Array, feedback: Array) -> Array:

@@ -33,7 +33,8 @@ class Order:
         always learned earlier. None if undefined (fewer than two modes, or all tied).
     verdict
         'simultaneous' if the times differ by less than 1 % of their median, else 'principal-first' at -1,
-        'negligible-first' at +1, 'mixed' between. None if there are fewer than two modes, or none is learned.
+        'negligible-first' at +1, 'mixed' between and where the correlation is undefined. None if there
+        are fewer than two modes, or none is learned.
     clock
         't', or 'lambda*t' where curvatures differ and times were compared in each mode's own clock.
     """
@@ -92,8 +93,11 @@ def _crossing(curve: Curve, before: float, after: float, mode: int, target: Arra
     def excess(time: float) -> float:
         return float(abs(curve(np.array([time]))[0, mode] - target[mode]) - band[mode])
 
-    if excess(after) == 0:
+    # A mode that rests on the edge of the band is outside or inside by round-off alone.
+    if excess(after) >= 0:
         return after
+    if excess(before) <= 0:
+        return before
     return float(brentq(excess, before, after, xtol=1e-14 * max(1.0, after), rtol=1e-13))
 
 
@@ -112,12 +116,13 @@ def order_of_learning(times: Array, target: Array, curvature: Array | None = Non
     """
     from scipy.stats import kendalltau
 
-    given = np.asarray(times, dtype=float)
-    clock: Literal["t", "lambda*t"] = "t"
-    if curvature is not None and np.ptp(curvature) > 1e-9 * np.max(np.abs(curvature)):
-        given, clock = given * curvature, "lambda*t"
     active = target != 0
-    own, size = given[active], np.abs(target[active])
+    own, size = np.asarray(times, dtype=float)[active], np.abs(target[active])
+    clock: Literal["t", "lambda*t"] = "t"
+    if curvature is not None and active.any():
+        paces = np.asarray(curvature)[active]
+        if np.ptp(paces) > 1e-9 * np.max(np.abs(paces)):
+            own, clock = own * paces, "lambda*t"
     if len(own) < 2 or not np.isfinite(own).any():
         return Order(None, None, clock)
     early, weak = _ranks(own), _ranks(size)

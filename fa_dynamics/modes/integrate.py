@@ -16,6 +16,9 @@ from fa_dynamics.measures.curve import NODES, Curve
 Array = NDArray[np.float64]
 
 
+METHODS = ("DOP853", "RK45", "RK23", "Radau", "BDF", "LSODA")
+
+
 @dataclass(frozen=True, eq=False)
 class ChainSolution:
     """A chain integrated for many modes at once.
@@ -99,14 +102,16 @@ def solve_chain(
     from scipy.integrate import solve_ivp
 
     times = checked_times(t)
-    sigma, curv = np.broadcast_arrays(np.atleast_1d(correlation).astype(float), np.atleast_1d(curvature).astype(float))
+    sigma, curv = _spectrum(correlation, curvature)
     modes, depth = len(sigma), chain.depth
     theta = layer_table(start, depth, modes, "start")
     given = layer_table(feedback, depth - 1, modes, "feedback")
     state = np.concatenate([theta, given]) if len(chain.state) > depth else theta
-    rates = np.broadcast_to(np.asarray(decay, dtype=float), (depth,))
+    rates = layer_table(decay, depth, 1, "decay")[:, 0]
+    if not isinstance(method, str) or method not in METHODS:
+        raise InputError(f"method: {method!r} given, expected one of {', '.join(METHODS)}")
     compiled = compile_chain(chain)
-    values = dict(zip((symbol.name for symbol in chain.feedback), given, strict=False))
+    values = dict(zip(chain.feedback_rows, given, strict=False))
     values |= {"sigma": sigma, "lambda": curv}
     values |= {f"rho_{layer + 1}": rate for layer, rate in enumerate(rates)}
     parameters = [values[name] for name in compiled.parameters]
@@ -154,6 +159,17 @@ def solve_chain(
     return ChainSolution(weights_at(times), Curve(edges, nodes))
 
 
+def _spectrum(correlation: ArrayLike, curvature: ArrayLike) -> tuple[Array, Array]:
+    try:
+        sigma, curv = np.broadcast_arrays(np.atleast_1d(correlation), np.atleast_1d(curvature))
+        return sigma.astype(float), curv.astype(float)
+    except (TypeError, ValueError) as problem:
+        raise InputError(
+            f"curvature: shape {np.shape(curvature)} given for correlation of shape {np.shape(correlation)}, expected "
+            "numbers that broadcast"
+        ) from problem
+
+
 def checked_times(t: ArrayLike) -> Array:
     """Increasing finite times >= 0.
 
@@ -162,7 +178,10 @@ def checked_times(t: ArrayLike) -> Array:
     InputError
         Anything else.
     """
-    times = np.atleast_1d(np.asarray(t, dtype=float))
+    try:
+        times = np.atleast_1d(np.asarray(t, dtype=float))
+    except (TypeError, ValueError) as problem:
+        raise InputError(f"t: {t!r} given, expected numbers") from problem
     if times.ndim != 1 or not times.size or not np.isfinite(times).all() or times[0] < 0 or (np.diff(times) <= 0).any():
         raise InputError("t: expected increasing finite times >= 0")
     return times

@@ -1,11 +1,13 @@
 """One function per figure; each takes ``ax=None`` and returns the Axes, or a Figure where it needs several."""
 
+from fa_dynamics.plots.curves import plot_curve_panels
 from fa_dynamics.plots.demo import plot_panels
 from fa_dynamics.plots.modes import plot_learning_times, plot_modes
 from fa_dynamics.plots.observables import plot_alignment, plot_loss, plot_singular_values
 
 __all__ = [
     "plot_alignment",
+    "plot_curve_panels",
     "plot_learning_times",
     "plot_loss",
     "plot_modes",

@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from fa_dynamics.errors import InputError
-from fa_dynamics.plots.modes import plot_modes, spread
-from fa_dynamics.plots.style import THEORY, rank_colours
+from fa_dynamics.plots.modes import plot_modes
+from fa_dynamics.plots.style import THEORY, rank_colours, spread
 
 if TYPE_CHECKING:
     from fa_dynamics.flows.trajectory import Trajectory

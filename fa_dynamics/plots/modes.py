@@ -11,14 +11,10 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from fa_dynamics.errors import InputError
-from fa_dynamics.plots.style import THEORY, finish, new_axes, rank_colours
+from fa_dynamics.plots.style import THEORY, TIME, finish, new_axes, rank_colours, spread
 
 if TYPE_CHECKING:
     from fa_dynamics.flows.trajectory import Trajectory
-
-TIME = r"time $t$ (1 / curvature)"
-FEW = 8
-"""Modes shown if nobody says which."""
 
 
 def plot_modes(
@@ -78,13 +74,6 @@ def plot_modes(
         axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     label = r"mode strength $p_k / s_k$ (dimensionless)" if relative else r"mode strength $p_k$ (output per input)"
     return finish(axes, TIME, label)
-
-
-def spread(count: int) -> list[int]:
-    """All modes, or eight of them spread over the ranks, counted from 1."""
-    if count <= FEW:
-        return list(range(1, count + 1))
-    return [int(mode) for mode in np.unique(np.geomspace(1, count, FEW).round().astype(int))]
 
 
 def _chosen(modes: Sequence[int] | None, count: int) -> list[int]:

@@ -8,8 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from fa_dynamics.errors import InputError
-from fa_dynamics.plots.modes import TIME
-from fa_dynamics.plots.style import finish, layer_styles, new_axes
+from fa_dynamics.plots.style import TIME, finish, layer_styles, new_axes
 
 if TYPE_CHECKING:
     from fa_dynamics.flows.trajectory import Trajectory

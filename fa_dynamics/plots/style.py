@@ -15,6 +15,11 @@ stays visible on white and on paper copies."""
 THEORY: dict[str, Any] = {"color": "black", "linewidth": 1.0, "dashes": (4, 3)}
 """Predicted curves, drawn over simulated ones."""
 
+TIME = r"time $t$ (1 / curvature)"
+
+FEW = 8
+"""Modes shown if nobody says which."""
+
 
 def rank_colours(count: int) -> list[Any]:
     """Colours from dark (first) to light (last); their lightness rises, so that they stay apart in grey."""
@@ -43,3 +48,10 @@ def finish(ax: Axes, xlabel: str, ylabel: str) -> Axes:
     ax.set_ylabel(ylabel)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def spread(count: int) -> list[int]:
+    """All modes, or eight of them spread over the ranks, counted from 1."""
+    if count <= FEW:
+        return list(range(1, count + 1))
+    return [int(mode) for mode in np.unique(np.geomspace(1, count, FEW).round().astype(int))]

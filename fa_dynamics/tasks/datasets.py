@@ -164,7 +164,7 @@ def _sklearn(loader: str) -> Any:
         from sklearn import datasets
     except ImportError as error:
         raise InputError(
-            'scikit-learn ships these data and is not installed; expected: pip install "fa_dynamics[data]"'
+            'task: scikit-learn ships these data and is not installed; expected: pip install "fa_dynamics[data]"'
         ) from error
     return getattr(datasets, loader)()
 

@@ -115,14 +115,14 @@ def _from_table(file: Path, targets: Columns, inputs: Columns, classes: bool) ->
     labels = tuple(table.label(index) for index in chosen.targets)
     if classes and len(labels) != 1:
         raise InputError(f"classes: given {len(labels)} target columns; expected one column of labels")
-    X = numbers(table, chosen.inputs, "choose the inputs by inputs=")
+    X = numbers(table, chosen.inputs, "choose the inputs by inputs= or --inputs")
     noun = "column" if len(labels) == 1 else "columns"
     how = ", the last one" if targets is None else ""
     words = f"Table {file.name}; target {noun}: {', '.join(labels)}{how}."
     if classes:
         Y, names = one_hot(texts(table, chosen.targets[0]), labels[0])
         return X, Y, names, words
-    Y = numbers(table, chosen.targets, "labels become one-hot targets with classes=True")
+    Y = numbers(table, chosen.targets, "labels become one-hot targets with classes=True or --classes")
     return X, Y, labels, words
 
 
@@ -133,7 +133,7 @@ def _labels(Y: Any, classes: bool) -> tuple[Any, tuple[str, ...] | None]:
         Y = Y.astype(np.str_)
     if not classes:
         if Y.dtype.kind in "US":
-            raise InputError("Y: given text; expected numbers (labels become one-hot with classes=True)")
+            raise InputError("Y: given text; expected numbers (labels become one-hot with classes=True or --classes)")
         return Y, None
     if Y.ndim == 2 and Y.shape[1] == 1:
         Y = Y[:, 0]

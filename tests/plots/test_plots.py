@@ -15,8 +15,7 @@ from matplotlib.figure import Figure
 import fa_dynamics as fa
 from fa_dynamics import plots
 from fa_dynamics.errors import InputError, IntegrationWarning
-from fa_dynamics.plots.modes import spread
-from fa_dynamics.plots.style import layer_styles, rank_colours
+from fa_dynamics.plots.style import layer_styles, rank_colours, spread
 
 SPECTRUM = [2.0, 1.0, 0.5]
 UNITS = ("dimensionless", "curvature", "output")

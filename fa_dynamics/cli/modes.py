@@ -1,0 +1,191 @@
+"""`fa-dynamics modes`: mode-learning curves of a spectrum, exact where the rule has an exact solution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fa_dynamics.cli.app import app
+from fa_dynamics.cli.task_options import Classes, DataFile, Inputs, Raw, Targets, TaskName, numbers, pose
+
+if TYPE_CHECKING:
+    from fa_dynamics.derive.rules import Rule
+    from fa_dynamics.modes import ModeCurves
+
+BALANCED = 1e-3
+"""Default start of backpropagation, which never leaves zero: balanced, with p(0) this fraction of |s|."""
+
+DOUBLINGS = 12
+"""Of the last time, until every mode that will be learned is learned."""
+
+
+@app.command()
+def modes(
+    spectrum: Annotated[str | None, typer.Option(help="Correlations sigma of the modes, comma-separated.")] = None,
+    curvature: Annotated[str, typer.Option(help="Curvatures lambda: one number, or one per mode.")] = "1",
+    task: TaskName = None,
+    data: DataFile = None,
+    targets: Targets = None,
+    inputs: Inputs = None,
+    classes: Classes = False,
+    raw: Raw = False,
+    depth: Annotated[int, typer.Option(help="Number of layers.")] = 2,
+    rule: Annotated[str, typer.Option(help="Comma-separated: bp, fa, dfa, sign, kp, file.py:ClassName.")] = "fa,bp",
+    start: Annotated[
+        list[str] | None,
+        typer.Option(help="theta: one number for all or one per layer; for one rule as RULE=... May be repeated."),
+    ] = None,
+    feedback: Annotated[str, typer.Option(help="b: one number for all, or b_2..b_L.")] = "1",
+    level: Annotated[float, typer.Option(help="A mode is learned within 1 - level of its target.")] = 0.5,
+    t_end: Annotated[float | None, typer.Option(help="Last time [default: when the modes are learned].")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for modes.png [default: no figure].")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Solve the scalar equation of every mode, for one or more rules.
+
+    Example: [bold]fa-dynamics modes --spectrum 4,2,1,0.5,0.25 --rule fa,bp --start fa=0 --level 0.99[/bold]
+    """
+    from fa_dynamics.cli.output import print_json
+    from fa_dynamics.derive.lookup import find_rule
+    from fa_dynamics.errors import InputError
+    from fa_dynamics.files import writable_folder, write_figure
+    from fa_dynamics.plots.curves import plot_curve_panels
+
+    if not 0 < level < 1:
+        raise InputError(f"level: {level!r} given, expected a number between 0 and 1")
+    rules = [find_rule(name) for name in rule.split(",")]
+    if len({found.name for found in rules}) < len(rules):
+        raise InputError(f"rule: {rule!r} names a rule twice")
+    starts = _starts(start or [], rules)
+    sentence: str | None = None
+    if spectrum is not None:
+        if task is not None or data is not None:
+            raise InputError("spectrum: give one of --spectrum, --task and --data")
+        sigma: Sequence[float] = numbers(spectrum, "spectrum")
+        curvatures: Sequence[float] = numbers(curvature, "curvature")
+        curvatures = [*curvatures] * len(sigma) if len(curvatures) == 1 else curvatures
+    else:
+        posed = pose(task, data, targets, inputs, classes, raw)
+        sigma, curvatures = posed.modes.correlation.tolist(), posed.modes.curvature.tolist()
+        sentence = posed.modes.defect_sentence()
+    given = numbers(feedback, "feedback")
+    solved = [_solve(found, sigma, curvatures, depth, starts.get(found.name), given, level, t_end) for found in rules]
+    if out is not None:
+        folder = writable_folder(out)
+        write_figure(plot_curve_panels(solved, [found.name for found in rules]), folder / "modes.png")
+    if json:
+        print_json({"level": level, "rules": {curves.rule.name: _record(curves, level) for curves in solved}})
+        return
+    if sentence:
+        print(sentence)
+    _print_table(solved, level)
+    if out is not None:
+        print(f"wrote modes.png to {Path(out).resolve()}")
+
+
+def _starts(given: list[str], rules: Sequence[Rule]) -> dict[str, tuple[float, ...]]:
+    from fa_dynamics.errors import InputError, nearest
+
+    names = [rule.name for rule in rules]
+    starts: dict[str, tuple[float, ...]] = {}
+    for text in given:
+        name, separator, values = text.rpartition("=")
+        if separator and name not in names:
+            raise InputError(f"start: {text!r} names a rule that is not solved; {nearest(name, names)}")
+        for rule in [name] if separator else names:
+            starts[rule] = numbers(values, "start")
+    return starts
+
+
+def _solve(
+    rule: Rule,
+    sigma: Sequence[float],
+    curvature: Sequence[float],
+    depth: int,
+    start: tuple[float, ...] | None,
+    feedback: tuple[float, ...],
+    level: float,
+    t_end: float | None,
+) -> ModeCurves:
+    import numpy as np
+
+    from fa_dynamics.modes import solve_modes
+
+    theta: Any = 0.0 if start is None else start[0] if len(start) == 1 else start
+    if start is None and rule.name != "fa" and rule.name != "dfa":
+        theta = _balanced(sigma, curvature, depth)
+    given: Any = feedback[0] if len(feedback) == 1 else feedback
+    strongest = max((abs(value) for value in sigma), default=1.0) or 1.0
+    last = t_end if t_end is not None else 1.0 / strongest
+    for _ in range(DOUBLINGS if t_end is None else 1):
+        last = last * 2 if t_end is None else last
+        curves = solve_modes(sigma, curvature, depth, rule, theta, given, t=np.linspace(0.0, last, 401))
+        times = curves.learning_times(0.99 if level < 0.99 else level)
+        if curves.method == "exact":
+            known = times[np.isfinite(times)]
+            if t_end is None and known.size and known.max() > 0:
+                last = 1.2 * float(known.max())
+                curves = solve_modes(sigma, curvature, depth, rule, theta, given, t=np.linspace(0.0, last, 401))
+            break
+        if np.isfinite(times).all():
+            break
+    return curves
+
+
+def _balanced(sigma: Sequence[float], curvature: Sequence[float], depth: int) -> Any:
+    """theta_l = (1e-3 |s|)^(1/L), theta_L with the sign of s, (L, modes)."""
+    import numpy as np
+
+    correlation = np.asarray(sigma, dtype=float)
+    lam = np.broadcast_to(np.asarray(curvature, dtype=float), correlation.shape)
+    target = np.divide(correlation, lam, out=np.zeros_like(correlation), where=lam > 0)
+    theta = np.repeat(((BALANCED * np.abs(target)) ** (1 / depth))[None], depth, axis=0)
+    theta[-1] *= np.where(target < 0, -1.0, 1.0)
+    return theta
+
+
+def _record(curves: ModeCurves, level: float) -> dict[str, Any]:
+    from fa_dynamics.cli.output import finite_or_none
+
+    order = curves.order(level)
+    return {
+        "target": finite_or_none(curves.target),
+        "limit": finite_or_none(curves.limit),
+        "learning_time": finite_or_none(curves.learning_times(level)),
+        "rank_correlation": order.rank_correlation,
+        "verdict": order.verdict,
+        "clock": order.clock,
+        "method": curves.method,
+        "largest_error": float(curves.error.max()),
+    }
+
+
+def _print_table(solved: Sequence[ModeCurves], level: float) -> None:
+    from fa_dynamics.cli.output import number, print_table
+    from fa_dynamics.plots.style import spread
+
+    columns = ["mode", "target"] + [f"{curves.rule.name}\nT {level}" for curves in solved]
+    times = [curves.learning_times(level) for curves in solved]
+    target = solved[0].target
+    rows = [
+        [str(mode), number(target[mode - 1]), *(number(column[mode - 1]) for column in times)]
+        for mode in spread(len(target))
+    ]
+    print_table("Learning times (1 / curvature)", columns, rows)
+    for curves in solved:
+        print(curves)
+        print(f"  order at level {level}: {curves.order(level)}")
+        for mode, (time, limit, aim) in enumerate(
+            zip(curves.learning_times(level), curves.limit, curves.target, strict=True), start=1
+        ):
+            if time == float("inf"):
+                print(f"  mode {mode} is never learned: {_reason(curves, limit, aim)}")
+
+
+def _reason(curves: ModeCurves, limit: float, aim: float) -> str:
+    if curves.method == "integrated":
+        return f"not before t = {curves.t[-1]:.4g}, where the integration ended"
+    return f"it goes to p = {limit:.4g} instead of {aim:.4g}" if limit != aim else "it approaches its target of zero"
