@@ -217,8 +217,8 @@ def _failure(trials: _Trials, solver: Any, reason: str) -> tuple[Status, str]:
     speed, size = np.abs(trials(solver.t, solver.y)).max(), np.abs(solver.y).max()
     if np.isfinite(speed) and speed * solver.t > RUNAWAY * size:
         return "diverged", (
-            f"the weights grow without bound near t = {solver.t:.6g} (largest entry {size:.1e}): lower the start or the "
-            "feedback, add weight decay, or end earlier."
+            f"the weights grow without bound near t = {solver.t:.6g} (largest entry {size:.1e}): lower the start or "
+            "the feedback, add weight decay, or end earlier."
         )
     if not finite:
         return "non-finite", _non_finite(solver.t)

@@ -1,5 +1,7 @@
 """How a run can end, and that everything up to there is kept."""
 
+import re
+
 import numpy as np
 import pytest
 from typed_flows import draw, simulate
