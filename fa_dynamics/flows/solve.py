@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fa_dynamics.errors import InputError, nearest
+from fa_dynamics.flows.stability import LargestRate
 from fa_dynamics.measures.curve import NODES, Curve
 
 Array = NDArray[np.float64]
@@ -116,6 +117,9 @@ def solve(
     report
         Is told the fraction of time done, after each step.
     """
+    from scipy.integrate import DOP853, RK23, RK45
+
+    explicit = (DOP853, RK45, RK23)
     make = solver_class(method, y0.size)
     trials = _Trials(velocity)
     outputs: list[Array] = []
@@ -124,7 +128,7 @@ def solve(
     limit = BLOW_UP * max(1.0, float(np.abs(y0).max(initial=0.0)))
     status: Status = "completed"
     message = "reached the last time."
-    solver = None
+    solver, rate = None, None
     done = 0
     if t_eval.size and t_eval[0] == 0:
         outputs.append(y0.copy())
@@ -139,7 +143,10 @@ def solve(
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             solver = make(trials, 0.0, y0, t_end, rtol=rtol, atol=atol, max_step=max_step)
+            rate = LargestRate(velocity, y0.size) if isinstance(solver, explicit) else None
             while solver.status == "running":
+                if rate is not None:
+                    solver.max_step = min(max_step, rate.longest_step(solver.t, solver.y, solver.f))
                 reason = _step(solver, trials)
                 if solver.status == "failed" or reason is not None:
                     status, message = _failure(trials, solver, str(reason))
@@ -182,7 +189,7 @@ def solve(
     steps = min(len(values), len(edges) - 1)  # an interruption may fall between the two
     curve = Curve(np.array(edges[: steps + 1]), np.array(values[:steps]).reshape(steps, len(NODES), at_left.size))
     states = np.array(outputs).reshape(len(outputs), y0.size)
-    evaluations = solver.nfev if solver is not None else 0
+    evaluations = (solver.nfev if solver is not None else 0) + (rate.evaluations if rate is not None else 0)
     return Solution(t_eval[: len(outputs)], states, curve, status, message, steps, evaluations)
 
 

@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-NODES: Array = (1 - np.cos(np.pi * np.arange(6) / 5)) / 2
-"""Chebyshev-Lobatto nodes of a step, scaled to [0, 1]. With the steps that an eighth-order method takes at rtol 1e-9
-the degree-5 interpolant errs by about 1e-8 of the change over the step."""
+DEGREE = 7
+"""Of the polynomial of a step, as that of the dense output of eighth-order methods: interpolation adds nothing to its
+error."""
 
-_WEIGHTS: Array = np.array([0.5, -1.0, 1.0, -1.0, 1.0, -0.5])
-"""Barycentric weights of Chebyshev-Lobatto nodes."""
+NODES: Array = (1 - np.cos(np.pi * np.arange(DEGREE + 1) / DEGREE)) / 2
+"""Chebyshev-Lobatto nodes of a step, scaled to [0, 1]."""
+
+_WEIGHTS: Array = np.where(np.arange(DEGREE + 1) % 2, -1.0, 1.0)
+"""Their barycentric weights: alternating signs, halved at the ends."""
+_WEIGHTS[[0, -1]] /= 2
 
 
 @dataclass(frozen=True, eq=False)

@@ -146,7 +146,7 @@ def test_completed(method):
     np.testing.assert_array_equal(done.t, times)
     # rtol 1e-8; LSODA and BDF, of variable order, are known to err by some hundred times their rtol
     np.testing.assert_allclose(done.y, np.exp(-times)[:, None] * [1, 3], rtol=1e-5)
-    assert done.curve.values.shape == (done.n_steps, 6, 1)
+    assert done.curve.values.shape == (done.n_steps, 8, 1)
     assert done.curve.edges[0] == 0
     assert done.curve.edges[-1] == 2.0
     np.testing.assert_allclose(done.curve(times)[:, 0], np.exp(-times), rtol=1e-5)
@@ -193,7 +193,7 @@ def test_velocity_that_is_nan_at_once(method):
     np.testing.assert_array_equal(done.t, [0.0])
     np.testing.assert_array_equal(done.y, [[1.0, 1.0]])
     assert done.n_steps == 0
-    assert done.curve.values.shape == (0, 6, 1)
+    assert done.curve.values.shape == (0, 8, 1)
 
 
 def test_run_whose_velocity_is_nan_at_once():

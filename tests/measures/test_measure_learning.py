@@ -117,7 +117,7 @@ def test_a_mode_that_rests_on_the_edge_of_the_band(seed):
     """p = s / 2 up to round-off, for good: any time or none is an answer, an error is not."""
     rng = np.random.default_rng(seed)
     edges = np.concatenate([[0.0], np.cumsum(rng.uniform(0.01, 2, 4))])
-    curve = Curve(edges, 0.5 - 1e-16 * rng.standard_normal((4, 6, 1)))
+    curve = Curve(edges, 0.5 - 1e-16 * rng.standard_normal((4, 8, 1)))
     (time,) = learning_times(curve, np.array([1.0]), 0.5)
     assert time >= 0
 
