@@ -25,7 +25,9 @@ DOUBLINGS = 12
 @app.command()
 def modes(
     spectrum: Annotated[str | None, typer.Option(help="Correlations sigma of the modes, comma-separated.")] = None,
-    curvature: Annotated[str, typer.Option(help="Curvatures lambda: one number, or one per mode.")] = "1",
+    curvature: Annotated[
+        str | None, typer.Option(help="Curvatures lambda of --spectrum: one number, or one per mode [default: 1].")
+    ] = None,
     task: TaskName = None,
     data: DataFile = None,
     targets: Targets = None,
@@ -61,12 +63,19 @@ def modes(
         raise InputError(f"rule: {rule!r} names a rule twice")
     starts = _starts(start or [], rules)
     sentence: str | None = None
+    if (spectrum is not None) + (task is not None) + (data is not None) != 1:
+        raise InputError("spectrum: give exactly one of --spectrum NUMBERS, --task NAME and --data FILE")
+    if t_end is not None and not 0 < t_end < float("inf"):
+        raise InputError(f"t_end: {t_end!r} given, expected a finite number > 0")
     if spectrum is not None:
-        if task is not None or data is not None:
-            raise InputError("spectrum: give one of --spectrum, --task and --data")
+        for name, given_option in (("targets", targets), ("inputs", inputs), ("classes", classes), ("raw", raw)):
+            if given_option:
+                raise InputError(f"{name}: belongs to --data, and --spectrum was given")
         sigma: Sequence[float] = numbers(spectrum, "spectrum")
-        curvatures: Sequence[float] = numbers(curvature, "curvature")
+        curvatures: Sequence[float] = numbers(curvature or "1", "curvature")
         curvatures = [*curvatures] * len(sigma) if len(curvatures) == 1 else curvatures
+    elif curvature is not None:
+        raise InputError("curvature: belongs to --spectrum; a task has its own")
     else:
         posed = pose(task, data, targets, inputs, classes, raw)
         sigma, curvatures = posed.modes.correlation.tolist(), posed.modes.curvature.tolist()
@@ -176,7 +185,7 @@ def _print_table(solved: Sequence[ModeCurves], level: float) -> None:
     ]
     print_table("Learning times (1 / curvature)", columns, rows)
     for curves in solved:
-        print(curves)
+        print("\n".join(str(curves).splitlines()[:-1]))
         print(f"  order at level {level}: {curves.order(level)}")
         for mode, (time, limit, aim) in enumerate(
             zip(curves.learning_times(level), curves.limit, curves.target, strict=True), start=1
@@ -188,4 +197,6 @@ def _print_table(solved: Sequence[ModeCurves], level: float) -> None:
 def _reason(curves: ModeCurves, limit: float, aim: float) -> str:
     if curves.method == "integrated":
         return f"not before t = {curves.t[-1]:.4g}, where the integration ended"
+    if aim != aim:
+        return f"it has no curvature, hence no target, and goes to p = {limit:.4g}"
     return f"it goes to p = {limit:.4g} instead of {aim:.4g}" if limit != aim else "it approaches its target of zero"

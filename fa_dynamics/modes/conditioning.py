@@ -11,7 +11,7 @@ from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
 from fa_dynamics.modes import polynomials as poly
-from fa_dynamics.modes.exact import EPS, FOLDS, HALFWAY, ExactModes
+from fa_dynamics.modes.exact import EPS, FOLDS, ExactModes
 from fa_dynamics.modes.panels import FIT, NODES
 
 Array = NDArray[np.float64]
@@ -25,8 +25,9 @@ LOCAL = 16.0
 POSITION = 16.0
 """Units of `EPS` in u: near the start tau is the difference of two positions on the first panel."""
 
-TIME = 1e-14
-"""Relative error of time as a function of u: series are truncated at 1e-13 / 16, sums of some 30 panels rounded."""
+TIME = 1e-13
+"""Relative error of time as a function of u: series are truncated at 1e-14, and slowly converging ones lose another
+digit near the ends of their panel."""
 
 
 def condition(modes: ExactModes, t: Array) -> Array:
@@ -37,7 +38,7 @@ def condition(modes: ExactModes, t: Array) -> Array:
     u, tau = modes.clock(t)
     theta, c = modes.theta[:, :, None], modes.c[:, :, None]
     weights = poly.weights_at(theta, c, tau)
-    pace = poly.slope(weights, c) * (modes.sigma[:, None] - modes.curvature[:, None] * modes.strength(t).T)
+    pace = poly.slope(weights, c) * _error(modes, u, t)
     # Feedback b_j enters c_l for all l < j, so that c_l carries the digits of L - l inputs.
     depth = len(modes.theta)
     sizes = [modes.sigma, modes.curvature, *modes.theta]
@@ -54,22 +55,37 @@ def condition(modes: ExactModes, t: Array) -> Array:
 def error_bound(modes: ExactModes, t: Array) -> Array:
     """A bound on the absolute error of `ExactModes.strength`, (time, modes), conditioning included."""
     u, tau = modes.clock(t)
-    near = ~(u > HALFWAY)
     theta, c = modes.theta[:, :, None], modes.c[:, :, None]
-    strength = modes.strength(t).T
     target = np.abs(modes.target)[:, None]
-    rest = np.abs(np.where(near, 0.0, modes.rest[:, :, None]))
-    back = np.abs(np.where(near, 0.0, modes.remaining(u)))
-    sizes = poly.weights_at(np.abs(theta), np.abs(c), np.abs(np.where(near, tau, 0.0)))
-    terms = np.where(near, poly.strength(sizes), target + back * poly.secant(rest, np.abs(c), back))
+    still = ~modes.moving_mask[:, None]
+    terms = poly.strength(poly.weights_at(np.abs(theta), np.abs(c), np.abs(np.where(still, tau, 0.0))))
+    terms[modes.moving] = modes.strength_and_terms(modes.moving, u[modes.moving])[1]
     slope = np.abs(poly.slope(poly.weights_at(theta, c, tau), c))
     settled = _settled(modes, u)
-    speed = np.where(settled, 0.0, slope * np.abs(modes.sigma[:, None] - modes.curvature[:, None] * strength))
+    speed = np.where(settled, 0.0, slope * np.abs(_error(modes, u, t)))
     reach = np.where(np.isfinite(modes.distance), modes.distance, 0.0)[:, None]
     position = np.where(settled, 0.0, slope * reach * POSITION * EPS)
     left_over = np.where(settled, np.exp(5.0 - FOLDS) * np.maximum(target, np.abs(poly.strength(theta))), 0.0)
-    local = LOCAL * len(modes.theta) * EPS * terms + TIME * speed * t + position + left_over
+    local = LOCAL * len(modes.theta) * EPS * terms + speed * (TIME * t + _doubt(modes, u)) + position + left_over
     return INPUTS * EPS * condition(modes, t) + local.T
+
+
+def _error(modes: ExactModes, u: Array, t: Array) -> Array:
+    """sigma - lambda p with its relative digits, (modes, time)."""
+    error = modes.sigma[:, None] - modes.curvature[:, None] * modes.strength(t).T
+    error[modes.moving] = modes.direction[modes.moving, None] * modes.error_at(modes.moving, u[modes.moving])[0]
+    return error
+
+
+def _doubt(modes: ExactModes, u: Array) -> Array:
+    """Error of time at positions u by the rounding of dt/du, (modes, time): what all panels up to there add up to."""
+    panels = modes.panels
+    doubt = np.zeros_like(u)
+    for mode in np.flatnonzero(np.diff(panels.first)):
+        own = slice(panels.first[mode], panels.first[mode + 1])
+        which = np.clip(np.searchsorted(panels.left[own], u[mode], side="right") - 1, 0, None)
+        doubt[mode] = np.cumsum(panels.lasts[own] * panels.rounding[own])[which]
+    return doubt
 
 
 def _settled(modes: ExactModes, u: Array) -> NDArray[np.bool_]:

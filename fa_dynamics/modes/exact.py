@@ -90,6 +90,8 @@ class ExactModes:
             if len(leading):
                 power = leading[-1] + 1
                 limit[mode] = np.sign(powers[power]) * self.direction[mode] ** power * np.inf
+            else:
+                limit[mode] = powers[0]
         return limit
 
     @cached_property
@@ -140,13 +142,22 @@ class ExactModes:
 
     def strength_at(self, mode: Index, u: Array) -> Array:
         """p of the given moving modes (n,) at positions u (n, points)."""
+        return self.strength_and_terms(mode, u)[0]
+
+    def strength_and_terms(self, mode: Index, u: Array) -> tuple[Array, Array]:
+        """p, and the sum of the sizes of the terms that were added up for it, which scales its rounding error.
+
+        Of the two forms, counted from the start and counted from the rest, the one with the smaller terms is taken.
+        """
         theta, c, rest = self.theta[:, mode, None], self.c[:, mode, None], self.rest[:, mode, None]
-        signed = (self.direction * self.distance)[mode, None]
-        near = u < HALFWAY
-        from_start = poly.strength(poly.weights_at(theta, c, -signed * np.expm1(-u)))
-        back = signed * np.exp(-u)
-        from_rest = self.target[mode, None] - back * poly.secant(rest, c, -back)
-        return np.where(near, from_start, from_rest)
+        signed, target = (self.direction * self.distance)[mode, None], self.target[mode, None]
+        tau, back = -signed * np.expm1(-u), signed * np.exp(-u)
+        from_start = poly.strength(poly.weights_at(theta, c, tau))
+        start_terms = poly.strength(poly.weights_at(np.abs(theta), np.abs(c), np.abs(tau)))
+        from_rest = target - back * poly.secant(rest, c, -back)
+        rest_terms = np.abs(target) + np.abs(back) * _magnitude(rest, c, back)
+        near = start_terms < rest_terms
+        return np.where(near, from_start, from_rest), np.where(near, start_terms, rest_terms)
 
     @property
     def moving_mask(self) -> NDArray[np.bool_]:
@@ -191,25 +202,30 @@ class ExactModes:
         times[moving] = np.where(never, np.inf, reached)
         return times
 
-    def _rate(self, mode: Index, u: Array) -> tuple[Array, Array]:
-        """dt/du = delta / |sigma - lambda p|, and its relative rounding error."""
+    def error_at(self, mode: Index, u: Array) -> tuple[Array, Array]:
+        """|sigma - lambda p| of moving modes (n,) at positions u (n, points), and the sum of the sizes of its terms.
+
+        Relative digits are kept up to the rest, where the error is delta times a secant slope.
+        """
         theta, c, rest = self.theta[:, mode, None], self.c[:, mode, None], self.rest[:, mode, None]
         direction, distance = self.direction[mode, None], self.distance[mode, None]
         sigma, curvature = self.sigma[mode, None], self.curvature[mode, None]
         remaining = distance * np.exp(-u)
-        near = u < HALFWAY
-        strength = poly.strength(poly.weights_at(theta, c, -direction * distance * np.expm1(-u)))
-        speed_near = direction * (sigma - curvature * strength)
-        back = direction * remaining
-        steepness = curvature * poly.secant(rest, c, -back)
-        speed = np.where(near, speed_near, remaining * steepness)
-        terms = np.where(
-            near,
-            np.abs(sigma) + curvature * np.abs(strength),
-            remaining * curvature * _magnitude(rest, c, back),
-        )
-        speed = np.maximum(speed, EPS * EPS * terms + np.finfo(float).tiny)
-        return remaining / speed, EPS * terms / speed
+        tau, back = -direction * distance * np.expm1(-u), direction * remaining
+        strength = poly.strength(poly.weights_at(theta, c, tau))
+        sizes = poly.strength(poly.weights_at(np.abs(theta), np.abs(c), np.abs(tau)))
+        start_terms = np.abs(sigma) + curvature * sizes
+        rest_terms = remaining * curvature * _magnitude(rest, c, back)
+        near = start_terms < rest_terms
+        from_start = direction * (sigma - curvature * strength)
+        from_rest = remaining * curvature * poly.secant(rest, c, -back)
+        return np.where(near, from_start, from_rest), np.where(near, start_terms, rest_terms)
+
+    def _rate(self, mode: Index, u: Array) -> tuple[Array, Array]:
+        """dt/du = delta / |sigma - lambda p|, and its relative rounding error."""
+        error, terms = self.error_at(mode, u)
+        speed = np.maximum(error, EPS * EPS * terms + np.finfo(float).tiny)
+        return self.distance[mode, None] * np.exp(-u) / speed, EPS * terms / speed
 
 
 def _magnitude(theta: Array, c: Array, tau: Array) -> Array:

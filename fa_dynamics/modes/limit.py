@@ -15,8 +15,11 @@ Array = NDArray[np.float64]
 DOUBLINGS = 2100
 """Enough to cross the whole range of floating-point numbers."""
 
-BISECTIONS = 200
-"""Of the safeguarded Newton iteration; 64 halvings and a few Newton steps are the most that occur."""
+BISECTIONS = 400
+"""Of the safeguarded Newton iteration: at most every second one halves the bracket."""
+
+SMALL = 1e-6
+"""Relative length below which a Newton step is always taken."""
 
 
 def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
@@ -100,7 +103,7 @@ def _positive(roots: NDArray[Any]) -> Array:
 
 def _length(p: Array, start: Array, curvature: Array) -> Array:
     """The shortest distance at which one power alone would cancel the error at the start; inf if p is constant."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # powers that are absent give inf
+    with np.errstate(all="ignore"):  # powers that are absent give inf
         distances = np.abs(start / (curvature * p[1:])) ** (1 / np.arange(1, len(p))[:, None])
     return np.asarray(np.min(np.where(distances > 0, distances, np.inf), axis=0))
 
@@ -135,13 +138,16 @@ def _bracketed_newton(
     high: Array,
 ) -> Array:
     x = 0.5 * (low + high)
+    width = high - low
     for _ in range(BISECTIONS):
         weights = weights_at(theta, c, direction * x)
         value = direction * (sigma - curvature * strength(weights))
         low, high = np.where(value > 0, x, low), np.where(value > 0, high, x)
         with np.errstate(divide="ignore", invalid="ignore"):  # a flat error sends Newton away; bisection follows
             newton = x + value / (curvature * slope(weights, c))
-        inside = (newton > low) & (newton < high)
+        # Towards a root of high order Newton creeps; whenever the bracket has not halved, bisect.
+        inside = (newton > low) & (newton < high) & ((high - low <= 0.5 * width) | (np.abs(newton - x) < SMALL * x))
+        width = high - low
         following = np.where(inside, newton, 0.5 * (low + high))
         if np.all(np.abs(following - x) <= np.spacing(x)):
             return following

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
+from fa_dynamics.errors import IntegrationError
+
 Array = NDArray[np.float64]
 Index = NDArray[np.int_]
 Rate = Callable[[Index, Array], tuple[Array, Array]]
@@ -28,15 +30,18 @@ FIT = legendre.legvander(NODES, ORDER - 1).T * _QUADRATURE * (np.arange(ORDER)[:
 WIDTH = 2.0
 """Of a panel before halving; between real zeros the series converges like 6^-16 there."""
 
-CONVERGED, NOISE = 1e-13, 30.0
+CONVERGED, NOISE = 1e-14, 30.0
 """A series is taken when its last two coefficients, relative to the first, are below this much, or below this many
-times the rounding error of its values. Integration divides the omitted coefficients by 16 and more."""
+times the rounding error of its values. Near the start of a panel the omitted coefficients add up."""
 
 SMALLEST = 2.0**-70
 """Width below which a panel is not halved: a start this close to a rest cannot be told from one."""
 
 NEWTON, SETTLED = 60, 1e-9
 """Iterations of the inversion at most (five are usual), and the step after which the next one is below round-off."""
+
+MOST = 5000
+"""Panels per mode, tried ones included: ghosts and starts beside a rest take some hundred."""
 
 CHUNK = 16_384
 """Times inverted at once: their series fit into the second-level cache."""
@@ -54,6 +59,8 @@ class Panels:
         Position in u.
     began, lasts
         Time at the left end, and time spent inside.
+    rounding
+        Relative rounding error of dt/du inside, a mean over its nodes.
     series
         (panels, ORDER): Legendre coefficients of dt/du in z = 2 (u - left) / width - 1.
     """
@@ -63,6 +70,7 @@ class Panels:
     width: Array
     began: Array
     lasts: Array
+    rounding: Array
     series: Array
 
     def invert(self, active: Index, t: Array) -> Array:
@@ -109,7 +117,17 @@ class Panels:
             z = following
             if step <= SETTLED:
                 break
-        return self.left[panel] + half * (z + 1)
+        u = self.left[panel] + half * (z + 1)
+        early = (self.left[panel] == 0) & (z < 0)
+        u[early] = self._polished(panel[early], u[early], goal[early])
+        return u
+
+    def _polished(self, panel: Index, u: Array, goal: Array) -> Array:
+        """u on a first panel to full relative precision, which z + 1 lacks near the start: time over mean rate."""
+        points, weights = legendre.leggauss(ORDER // 2)
+        inside = u[:, None] * (points + 1) / self.width[panel][:, None] - 1
+        rates = legendre.legval(inside.T, self.series[panel].T[:, None, :], tensor=False)
+        return np.asarray(goal / (weights @ rates / 2))
 
 
 def build(rate: Rate, modes: int, active: Index, end: Array) -> Panels:
@@ -130,32 +148,34 @@ def build(rate: Rate, modes: int, active: Index, end: Array) -> Panels:
     mode = np.repeat(active, counts)
     left = WIDTH * (np.arange(len(mode)) - np.repeat(np.cumsum(counts) - counts, counts))
     width = np.full(len(mode), WIDTH)
-    taken: list[tuple[Index, Array, Array, Array]] = []
+    taken: list[tuple[Index, Array, Array, Array, Array]] = []
+    total = 0
     while len(mode):
+        total += len(mode)
+        if total > MOST * max(1, len(active)):
+            raise IntegrationError("time cannot be resolved for some of these modes: their scales lie too far apart")
         values, rounding = rate(mode, left[:, None] + width[:, None] * (NODES + 1) / 2)
         allowed = CONVERGED + NOISE * rounding.min(axis=1)
         series = values @ FIT.T
         tail = np.abs(series[:, -1]) + np.abs(series[:, -2])
         good = (tail <= allowed * np.abs(series[:, 0])) | (width <= SMALLEST)
-        taken.append((mode[good], left[good], width[good], series[good]))
+        taken.append((mode[good], left[good], width[good], rounding[good].mean(axis=1), series[good]))
         mode, left, half = mode[~good], left[~good], width[~good] / 2
         mode, left, width = np.tile(mode, 2), np.concatenate([left, left + half]), np.tile(half, 2)
-    mode, left, width, series = (np.concatenate(parts) for parts in zip(*taken, strict=True)) if taken else _nothing()
+    if not taken:
+        taken = [(mode, left, width, width, np.empty((0, ORDER)))]
+    mode, left, width, doubt, series = (np.concatenate(parts) for parts in zip(*taken, strict=True))
     order = np.lexsort((left, mode))
-    mode, left, width, series = mode[order], left[order], width[order], series[order]
+    mode, left, width, doubt, series = mode[order], left[order], width[order], doubt[order], series[order]
     first = np.searchsorted(mode, np.arange(modes + 1))
     lasts = width * series[:, 0]
     began = np.empty_like(lasts)
     for k in active:  # sums of one mode only, since another's large times would cost digits
         own = slice(first[k], first[k + 1])
         began[own] = np.cumsum(lasts[own]) - lasts[own]
-    return Panels(first, left, width, began, lasts, series)
+    return Panels(first, left, width, began, lasts, doubt, series)
 
 
 def _integrated(series: Array) -> Array:
     """Legendre coefficients of the integral from z = -1, one degree higher."""
     return np.asarray(legendre.legint(series, lbnd=-1, axis=1), dtype=np.float64)
-
-
-def _nothing() -> tuple[Index, Array, Array, Array]:
-    return np.empty(0, dtype=int), np.empty(0), np.empty(0), np.empty((0, ORDER))

@@ -22,6 +22,10 @@ from fa_dynamics.modes.integrate import ChainSolution, checked_times, layer_tabl
 
 Array = NDArray[np.float64]
 
+EXACT_DEPTH = 6
+"""Deeper chains are integrated: the clock's polynomial has degree 2^L - 1, and beyond 63 double precision does not
+separate its terms."""
+
 FINER = 1e-2
 """Tolerance of the second integration, relative to the first, whose difference estimates the error."""
 
@@ -125,9 +129,9 @@ def solve_modes(
 ) -> ModeCurves:
     """Solve the scalar chain of every mode, dtheta_l/dt = c_l theta_1 .. theta_{l-1} (sigma - lambda p).
 
-    For rules with fixed feedback the chain of any depth runs on one clock, dtau/dt = sigma - lambda p(tau) with p a
+    For rules with fixed feedback the chain runs on one clock, dtau/dt = sigma - lambda p(tau) with p a
     polynomial of degree 2^L - 1, and is solved to near machine precision from any start, with feedback of any signs,
-    zero included. Other rules are integrated.
+    zero included, up to depth 6 (degree 63). Deeper chains and other rules are integrated.
 
     Parameters
     ----------
@@ -178,11 +182,15 @@ def solve_modes(
     basis: Literal["joint", "coordinates"] = "joint" if found.equivariance == "orthogonal" else "coordinates"
     chain = derive(depth, found).chain(basis)
     times = checked_times(t)
+    if len(sigma) == 0:
+        raise InputError("correlation: no modes given, expected at least one number")
     theta = layer_table(start, depth, len(sigma), "start")
     given = layer_table(feedback, depth - 1, len(sigma), "feedback")
     try:
-        clock = clock_of(chain)
+        clock = clock_of(chain) if depth <= EXACT_DEPTH else None
     except DerivationError:
+        clock = None
+    if clock is None:
         options: dict[str, Any] = {"method": "DOP853"}
         coarse = solve_chain(chain, sigma, curvatures, theta, given, times, rtol=rtol, atol=atol, **options)
         fine = solve_chain(

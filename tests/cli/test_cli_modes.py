@@ -1,0 +1,175 @@
+"""`fa-dynamics modes`: the JSON object, the text, the figure, starts per rule, tasks, and bad use."""
+
+import numpy as np
+import pytest
+
+import fa_dynamics as fa
+
+SPECTRUM = ("--spectrum", "4,2,1,0.5,0.25")
+TABLE_A = [1.192, 1.893, 3.004, 4.769, 7.570]
+
+
+def test_json(call):
+    found = call("modes", *SPECTRUM, "--rule", "fa", "--level", "0.99", "--json")
+    assert (found.code, found.err) == (0, "")
+    answer = found.json
+    assert set(answer) == {"level", "rules"}
+    assert answer["level"] == 0.99
+    assert list(answer["rules"]) == ["fa"]
+    rule = answer["rules"]["fa"]
+    assert {"target", "limit", "learning_time", "rank_correlation", "verdict"} <= set(rule)
+    assert rule["target"] == rule["limit"] == [4, 2, 1, 0.5, 0.25]
+    np.testing.assert_allclose(rule["learning_time"], TABLE_A, atol=5.001e-4)  # girotti2021.md 7, row A
+    assert rule["rank_correlation"] == pytest.approx(-1)
+    assert rule["verdict"] == "principal-first"
+    assert rule["method"] == "exact"
+    assert 0 < rule["largest_error"] < 1e-11
+
+
+def test_default_rules(call):
+    """Feedback alignment from zero, backpropagation balanced at a thousandth of each target: girotti2021.md 9."""
+    rules = call("modes", *SPECTRUM, "--json").json["rules"]
+    assert list(rules) == ["fa", "bp"]
+    np.testing.assert_allclose(rules["fa"]["learning_time"], [0.469, 0.744, 1.18, 1.88, 2.98], rtol=6e-3)
+    expected = np.log(999) / (2 * np.array([4, 2, 1, 0.5, 0.25]))
+    np.testing.assert_allclose(rules["bp"]["learning_time"], expected, rtol=1e-6)
+    assert rules["bp"]["limit"] == [None] * 5
+    assert rules["bp"]["method"] == "integrated"
+
+
+def test_null_for_never(call):
+    found = call("modes", "--spectrum", "1,0.5", "--rule", "fa", "--feedback", "0", "--json").json["rules"]["fa"]
+    assert found["learning_time"] == [None, None]
+    assert found["verdict"] is None
+    assert found["rank_correlation"] is None
+
+
+def test_frozen_mode_stays_where_it_is(call):
+    """Zero feedback above a zero weight: p is constant, and so is its limit."""
+    found = call("modes", "--spectrum", "1,0.5", "--rule", "fa", "--feedback", "0", "--json").json["rules"]["fa"]
+    assert found["limit"] == [0, 0]
+
+
+def test_never_in_words(call):
+    found = call("modes", "--spectrum", "1,0.5", "--rule", "fa", "--feedback", "0")
+    assert (found.code, found.err) == (0, "")
+    assert "never" in found.out
+    assert "mode 1 is never learned: it goes to p = 0 instead of 1" in found.out
+
+
+def test_starts_per_rule(call):
+    answer = call("modes", *SPECTRUM, "--start", "bp=1e-3", "--start", "fa=0,0", "--json").json["rules"]
+    t = np.linspace(0, 100, 101)
+    for rule, start in (("bp", 1e-3), ("fa", 0.0)):
+        curves = fa.solve_modes([4, 2, 1, 0.5, 0.25], 1.0, 2, rule, start, t=t)
+        np.testing.assert_allclose(answer[rule]["learning_time"], curves.learning_times(), rtol=1e-6)
+
+
+def test_start_for_all_rules(call):
+    answer = call("modes", *SPECTRUM, "--rule", "fa,dfa", "--start", "-4,0", "--level", "0.99", "--json").json["rules"]
+    for rule in ("fa", "dfa"):
+        np.testing.assert_allclose(answer[rule]["learning_time"], [0.342, 0.312, 0.299, 0.293, 0.291], atol=5.001e-4)
+        assert answer[rule]["verdict"] == "negligible-first"
+
+
+def test_depth_feedback_and_curvatures(call):
+    found = call(
+        "modes", "--spectrum", "2,-1", "--curvature", "1,0.5", "--depth", "3", "--rule", "fa",
+        "--start", "0.3,-0.2,0.5", "--feedback", "0.8,-1.2", "--json",
+    ).json["rules"]["fa"]  # fmt: skip
+    curves = fa.solve_modes([2, -1], [1, 0.5], 3, start=[0.3, -0.2, 0.5], feedback=[0.8, -1.2], t=[1.0])
+    assert found["target"] == [2, -2]
+    np.testing.assert_allclose(found["learning_time"], curves.learning_times(), rtol=1e-12)
+    assert found["clock"] == "lambda*t"
+
+
+def test_text(call):
+    found = call("modes", *SPECTRUM, "--rule", "fa,bp")
+    assert (found.code, found.err) == (0, "")
+    assert "Learning times" in found.out
+    assert "principal-first" in found.out
+    assert "0.4689" in found.out
+
+
+def test_named_task(call):
+    pytest.importorskip("sklearn")
+    found = call("modes", "--task", "digits", "--rule", "fa")
+    assert (found.code, found.err) == (0, "")
+    sentence = fa.tasks.named("digits").modes.defect_sentence()
+    assert sentence
+    assert found.out.startswith(sentence)
+    answer = call("modes", "--task", "digits", "--rule", "fa", "--json").json
+    assert len(answer["rules"]["fa"]["target"]) == len(fa.tasks.named("digits").modes.correlation)
+
+
+def test_data_file(call, files):
+    answer = call("modes", "--data", files / "ok.csv", "--targets", "y,z", "--json").json["rules"]["fa"]
+    task = fa.tasks.load(files / "ok.csv", targets="y,z", centre=True, whiten=True, unit_variance=True)
+    np.testing.assert_allclose(answer["target"], task.modes.correlation / task.modes.curvature, rtol=1e-12)
+
+
+def test_figure(call, tmp_path):
+    folder = tmp_path / "made" / "when needed"
+    found = call("modes", *SPECTRUM, "--out", folder)
+    assert (found.code, found.err) == (0, "")
+    assert (folder / "modes.png").read_bytes().startswith(b"\x89PNG")
+    assert "modes.png" in found.out
+    assert call("modes", *SPECTRUM, "--out", tmp_path / "two", "--json").json
+    assert [path.name for path in (tmp_path / "two").iterdir()] == ["modes.png"]
+
+
+def test_nothing_is_written_unasked(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call("modes", *SPECTRUM).code == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_last_time(call, tmp_path):
+    """An integrated mode that is not learned by the last time is reported as such."""
+    found = call("modes", "--spectrum", "4,0.25", "--rule", "bp", "--t-end", "3", "--json").json["rules"]["bp"]
+    assert found["learning_time"][0] == pytest.approx(np.log(999) / 8, rel=1e-6)
+    assert found["learning_time"][1] is None
+    assert "not before t = 3" in call("modes", "--spectrum", "4,0.25", "--rule", "bp", "--t-end", "3").out
+
+
+BAD = {
+    "no spectrum": ([], ["spectrum"]),
+    "spectrum and task": ([*SPECTRUM, "--task", "digits"], ["spectrum", "task"]),
+    "spectrum and data": ([*SPECTRUM, "--data", "absent.csv"], ["spectrum", "data"]),
+    "spectrum in words": (["--spectrum", "strong"], ["spectrum", "strong"]),
+    "empty spectrum": (["--spectrum", ""], ["spectrum"]),
+    "spectrum with a hole": (["--spectrum", "1,,2"], ["spectrum", "1,,2"]),
+    "spectrum not finite": (["--spectrum", "1,nan"], ["correlation"]),
+    "level 2": ([*SPECTRUM, "--level", "2"], ["level", "2.0"]),
+    "level 0": ([*SPECTRUM, "--level", "0"], ["level"]),
+    "level nan": ([*SPECTRUM, "--level", "nan"], ["level"]),
+    "start for a rule not solved": ([*SPECTRUM, "--rule", "fa", "--start", "bp=1e-3"], ["start", "bp=1e-3"]),
+    "start in words": ([*SPECTRUM, "--start", "fa=small"], ["start", "small"]),
+    "wrong number of starts": ([*SPECTRUM, "--start", "1,2,3"], ["start", "(3,)"]),
+    "wrong number of feedback": ([*SPECTRUM, "--feedback", "1,2"], ["feedback", "(2,)"]),
+    "wrong number of curvatures": ([*SPECTRUM, "--curvature", "1,2"], ["curvature"]),
+    "negative curvature": ([*SPECTRUM, "--curvature", "-1"], ["curvature", "-1"]),
+    "rule twice": ([*SPECTRUM, "--rule", "fa,fa"], ["rule", "twice"]),
+    "unknown rule": ([*SPECTRUM, "--rule", "backprop"], ["rule", "backprop"]),
+    "depth 0": ([*SPECTRUM, "--depth", "0"], ["0"]),
+    "last time negative": ([*SPECTRUM, "--t-end", "-1"], ["t"]),
+    "last time zero": ([*SPECTRUM, "--t-end", "0"], ["t"]),
+    "last time not finite": ([*SPECTRUM, "--t-end", "inf"], ["t"]),
+    "unknown task": (["--task", "absent"], ["absent"]),
+    "option of data without it": (["--task", "digits", "--targets", "y"], ["targets"]),
+    "option of data with a spectrum": ([*SPECTRUM, "--targets", "y"], ["targets"]),
+    "curvature with a task": (["--task", "iris", "--curvature", "2"], ["curvature"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_use(call, case):
+    arguments, words = BAD[case]
+    complaint = call("modes", *arguments).complaint
+    for word in words:
+        assert word in complaint
+
+
+def test_bad_use_leaves_no_folder(call, tmp_path):
+    assert call("modes", *SPECTRUM, "--feedback", "1,2", "--out", tmp_path / "new").complaint
+    assert not (tmp_path / "new").exists()
