@@ -75,7 +75,11 @@ def _law_lines(flow: Flow, chain: bool, degree: int, format: str) -> list[str]:
     comment = "% " if format == "latex" else ""
     if not chain:
         laws = flow.invariants()
-        none = f"{comment}no first integrals" + (" with weight decay" if flow.decay else "")
+        none = comment + (
+            "no first integrals with weight decay"
+            if flow.decay
+            else "the rule proposes no first integral that holds; --chain --invariants searches for those of a mode"
+        )
         return [law.latex() if comment else str(law) for law in laws] or [none]
     found = flow.chain().invariants(degree)
     lines = [f"{latex(law)} = \\mathrm{{const}}" if comment else f"constant: {law}" for law in found.generators]

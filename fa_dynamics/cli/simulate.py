@@ -162,11 +162,29 @@ def _print_summary(task: Task, runs: list[Trajectory], level: float) -> None:
         [
             str(mode),
             number(modes.target[mode - 1]),
-            *(number(column[mode - 1]) if modes.target[mode - 1] else "-" for column in times),
+            *(
+                _time(column[mode - 1], run) if modes.target[mode - 1] else "-"
+                for run, column in zip(runs, times, strict=True)
+            ),
         ]
         for mode in chosen
     ]
-    print_table("Learning times (1 / curvature)", columns, rows)
+    print_table("Learning times (flow time)", columns, rows)
     for run in runs:
         print(run)
         print(f"  order at level {level}: {run.order(level)}")
+        print(f"  largest share of P outside the modes: {_largest(run.share_outside_modes):.1%}")
+
+
+def _time(time: float, run: Trajectory) -> str:
+    from fa_dynamics.cli.output import number
+
+    return number(time) if time < float("inf") else f"> {run.curve.edges[-1]:.4g}"
+
+
+def _largest(shares: Any) -> float:
+    """The largest share once a tenth of the run is over: a start close to zero lies anywhere."""
+    import numpy as np
+
+    late = shares[len(shares) // 10 :]
+    return float(np.max(late[np.isfinite(late)], initial=0.0))

@@ -11,6 +11,7 @@ from fa_dynamics.derive.rules import (
     DirectFeedbackAlignment,
     FeedbackAlignment,
     KolenPollack,
+    Law,
     Rule,
     SignSymmetry,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "Flow",
     "Invariant",
     "KolenPollack",
+    "Law",
     "Network",
     "Rule",
     "SignSymmetry",

@@ -113,6 +113,9 @@ class Chain:
 
         return aligned(self.equations())
 
+    def _repr_latex_(self) -> str:
+        return f"${self.latex()}$"
+
     def __repr__(self) -> str:
         return f"Chain: {self.rule.name}, depth {self.depth}\n{self.text()}"
 

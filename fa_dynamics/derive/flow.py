@@ -128,6 +128,9 @@ class Flow:
 
         return flow_latex(self)
 
+    def _repr_latex_(self) -> str:
+        return f"${self.latex()}$"
+
     def python(self) -> str:
         """A file of NumPy source that runs on its own."""
         from fa_dynamics.derive.source import flow_source

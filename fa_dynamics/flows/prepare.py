@@ -109,7 +109,7 @@ def prepare(
         The rule cannot be derived.
     """
     if not isinstance(task, Task):
-        raise InputError(f"task: {type(task).__name__} given, expected a Task (see fa.tasks)")
+        raise InputError(f"task: {type(task).__name__} given, expected a Task, such as fa.tasks.named('digits')")
     chosen = find_rule(rule)
     sizes = _sizes(task, hidden)
     depth = len(sizes) - 1

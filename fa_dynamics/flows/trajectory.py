@@ -94,6 +94,18 @@ class Trajectory:
         return measures.mode_strength(self.end_to_end, modes.output_basis, modes.input_basis)
 
     @cached_property
+    def share_outside_modes(self) -> Array:
+        """|P - U diag(p) V^T| / |P|, (time,), dimensionless: what strengths of modes do not tell; nan for P = 0.
+
+        Zero if the run keeps the modes apart, as aligned starts and feedback do on data with joint modes.
+        """
+        modes = self.task.modes
+        on_diagonal = (modes.output_basis * self.mode_strength[:, None, :]) @ modes.input_basis.T
+        outside = np.linalg.norm(self.end_to_end - on_diagonal, axis=(1, 2))
+        size = np.linalg.norm(self.end_to_end, axis=(1, 2))
+        return np.asarray(np.divide(outside, size, out=np.full_like(size, np.nan), where=size > 0))
+
+    @cached_property
     def loss(self) -> Array:
         """1/2 E|y - P x|^2, (time,); inf where the weights of a diverged run overflow it."""
         return np.array([self.task.loss(m) if np.isfinite(m).all() else np.inf for m in self.end_to_end])

@@ -29,8 +29,10 @@ class Order:
     Attributes
     ----------
     rank_correlation
-        Kendall's tau-b of |target| against learning time over modes with nonzero target: -1 if stronger modes are
-        always learned earlier. None if undefined (fewer than two modes, or all tied).
+        Kendall's rank correlation of |target| against learning time, over pairs of modes with different nonzero
+        targets (Somers' D): -1 if the stronger mode is always learned earlier. Modes of equal target, such as the
+        branches of a tree, have no order to be in; equal times count as neither. None if undefined (fewer than
+        two modes, or all tied).
     verdict
         'simultaneous' if the times differ by less than 1 % of their median, else 'principal-first' at -1,
         'negligible-first' at +1, 'mixed' between and where the correlation is undefined. None if there
@@ -114,8 +116,6 @@ def order_of_learning(times: Array, target: Array, curvature: Array | None = Non
         lambda, (modes,). Where curvatures differ, times are compared as lambda * t: a mode (lambda, sigma) at time t
         is the mode (1, s) at time lambda t.
     """
-    from scipy.stats import kendalltau
-
     active = target != 0
     own, size = np.asarray(times, dtype=float)[active], np.abs(target[active])
     clock: Literal["t", "lambda*t"] = "t"
@@ -128,7 +128,8 @@ def order_of_learning(times: Array, target: Array, curvature: Array | None = Non
     early, weak = _ranks(own), _ranks(size)
     correlation: float | None = None
     if np.ptp(early) > 0 and np.ptp(weak) > 0:
-        correlation = float(kendalltau(weak, early).statistic)
+        stronger = np.sign(np.subtract.outer(weak, weak))
+        correlation = float((stronger * np.sign(np.subtract.outer(early, early))).sum() / np.abs(stronger).sum())
     if np.isfinite(own).all() and np.ptp(own) <= SIMULTANEOUS * np.median(own):
         return Order(correlation, "simultaneous", clock)
     verdict: Verdict = "mixed"

@@ -26,7 +26,8 @@ class Modes:
 
     There are ``K = min(n_0, n_L)`` modes, in descending order of correlation; equal correlations in
     descending order of curvature. If the moments commute, the basis is joint:
-    :math:`V^\top \Sigma_{xx} V = \operatorname{diag}(\lambda)`, and every mode evolves on its own.
+    :math:`V^\top \Sigma_{xx} V = \operatorname{diag}(\lambda)`, and every mode evolves
+    on its own if the start and the feedback are aligned with the basis.
 
     Attributes
     ----------
@@ -76,7 +77,7 @@ class Modes:
         defect = self.defect.max(initial=0.0)
         numbers = f"defect {defect:.2g}, leak {self.leak:.2g}, commutator {self.commutator:.2g}"
         if self.jointly_diagonal:
-            return f"joint modes ({numbers}): every mode evolves on its own"
+            return f"joint modes ({numbers}): they decouple if start and feedback are aligned with them"
         return f"no joint modes ({numbers}): the modes are coupled, scalar mode curves are approximate"
 
     def __repr__(self) -> str:
