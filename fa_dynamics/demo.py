@@ -95,7 +95,7 @@ def run_demo(seed: int = 0, report: Callable[[float], None] | None = None) -> tu
     root = np.sqrt(BALANCED_STRENGTH)
     plans: list[tuple[str, str, str, Start, Start, Any, float]] = [
         ("bp", "Backpropagation, small balanced start", "bp", Balanced(BALANCED_STRENGTH), Zero(), root, 80.0),
-        ("fa-zero", "Feedback alignment from zero, orthogonal feedback", "fa", Zero(), Orthogonal(), 0.0, 25.0),
+        ("fa-zero", "Feedback alignment (orthogonal) from zero", "fa", Zero(), Orthogonal(), 0.0, 25.0),
         (
             "fa-opposed",
             "Feedback alignment, anti-regularizing start",
