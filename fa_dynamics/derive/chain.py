@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import sympy as sp
 
 from fa_dynamics.derive.conservation import explicit_form
+from fa_dynamics.derive.printing import dotted
 from fa_dynamics.derive.rules import Rule
 from fa_dynamics.errors import DerivationError, InputError
 
@@ -99,7 +100,7 @@ class Chain:
     def equations(self) -> tuple[Any, ...]:
         """SymPy equations, one per state variable."""
         return tuple(
-            sp.Eq(sp.Symbol(_dotted(variable.name)), moving, evaluate=False)
+            sp.Eq(sp.Symbol(dotted(variable.name)), moving, evaluate=False)
             for variable, moving in self.velocity.items()
         )
 
@@ -166,8 +167,3 @@ def scalar_symbol(matrix: Any) -> Any:
     letters, _, index = matrix.name.rpartition("_")
     names = {"W": "theta", "B": "b", "D": "c"}
     return sp.Symbol(f"{names.get(letters, letters.lower())}_{index}", real=True)
-
-
-def _dotted(name: str) -> str:
-    letters, _, index = name.rpartition("_")
-    return f"{letters}dot_{index}"

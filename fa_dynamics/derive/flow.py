@@ -15,6 +15,7 @@ from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 from fa_dynamics.derive import words as w
 from fa_dynamics.derive.lookup import RuleLike, find_rule
 from fa_dynamics.derive.network import Network
+from fa_dynamics.derive.printing import dotted
 from fa_dynamics.derive.rules import Rule, ask
 from fa_dynamics.errors import DerivationError
 
@@ -111,7 +112,7 @@ class Flow:
         """SymPy equations: the error matrix, then one per matrix of the state."""
         error = self.network.error_symbol
         moving = [
-            sp.Eq(MatrixSymbol(_dotted(matrix.name), *matrix.shape), velocity, evaluate=False)
+            sp.Eq(MatrixSymbol(dotted(matrix.name), *matrix.shape), velocity, evaluate=False)
             for matrix, velocity in self.factored.items()
         ]
         return (sp.Eq(error, self.error, evaluate=False), *moving)
@@ -236,8 +237,3 @@ def symbol_order(symbol: Any) -> tuple[str, int]:
     """Letters first, then the layer number, so that W_10 follows W_9."""
     letters, _, number = str(symbol).rpartition("_")
     return (letters, int(number)) if number.isdigit() else (str(symbol), 0)
-
-
-def _dotted(name: str) -> str:
-    letters, _, index = name.rpartition("_")
-    return f"{letters}dot_{index}"

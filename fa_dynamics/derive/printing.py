@@ -77,3 +77,9 @@ def aligned(equations: Sequence[Any]) -> str:
     """SymPy equations as a LaTeX `aligned` environment."""
     rows = [f"{latex(equation.lhs)} &= {latex(equation.rhs)}" for equation in equations]
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+
+def dotted(name: str) -> str:
+    """The name of a time derivative, which SymPy's LaTeX prints with a dot: 'W_1' -> 'Wdot_1'."""
+    letters, _, index = name.rpartition("_")
+    return f"{letters}dot_{index}"

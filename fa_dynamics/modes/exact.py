@@ -1,9 +1,10 @@
-"""Mode strengths of chains with a clock, to near machine precision, for any depth, start and signs."""
+"""Mode strengths of chains with a clock, to near machine precision, for any start and signs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ Array = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
 
 HALFWAY = float(np.log(2.0))
-"""Position u up to which the polynomials are counted from the start, and beyond from the rest."""
+"""Position u up to which single weights are counted from the start, and beyond from the rest."""
 
 FOLDS = 45.0
 """Decay of the distance to rest, in powers of e, after which a mode is at rest: e^-45 is 3e-20."""
@@ -149,15 +150,11 @@ class ExactModes:
 
         Of the two forms, counted from the start and counted from the rest, the one with the smaller terms is taken.
         """
-        theta, c, rest = self.theta[:, mode, None], self.c[:, mode, None], self.rest[:, mode, None]
-        signed, target = (self.direction * self.distance)[mode, None], self.target[mode, None]
-        tau, back = -signed * np.expm1(-u), signed * np.exp(-u)
-        from_start = poly.strength(poly.weights_at(theta, c, tau))
-        start_terms = poly.strength(poly.weights_at(np.abs(theta), np.abs(c), np.abs(tau)))
-        from_rest = target - back * poly.secant(rest, c, -back)
-        rest_terms = np.abs(target) + np.abs(back) * _magnitude(rest, c, back)
-        near = start_terms < rest_terms
-        return np.where(near, from_start, from_rest), np.where(near, start_terms, rest_terms)
+        forms, target = self._forms(mode, u), self.target[mode, None]
+        from_rest = target - forms.back * forms.secant
+        rest_terms = np.abs(target) + np.abs(forms.back) * forms.secant_terms
+        near = forms.start_terms < rest_terms
+        return np.where(near, forms.from_start, from_rest), np.where(near, forms.start_terms, rest_terms)
 
     @property
     def moving_mask(self) -> NDArray[np.bool_]:
@@ -185,7 +182,7 @@ class ExactModes:
         owner = np.repeat(np.arange(len(self.sigma)), np.diff(panels.first))
         u = panels.left[:, None] + panels.width[:, None] * (NODES + 1) / 2
         outside = np.abs(self.strength_at(owner, u) - self.target[owner, None]) > band[owner, None]
-        count = outside.size // max(1, len(outside))
+        count = len(NODES)
         numbered = np.where(outside, np.arange(outside.size).reshape(outside.shape), -1).max(axis=1)
         last = np.maximum.reduceat(numbered, panels.first[moving])
         flat, final = u.ravel(), panels.first[moving + 1] * count - 1
@@ -207,19 +204,26 @@ class ExactModes:
 
         Relative digits are kept up to the rest, where the error is delta times a secant slope.
         """
-        theta, c, rest = self.theta[:, mode, None], self.c[:, mode, None], self.rest[:, mode, None]
-        direction, distance = self.direction[mode, None], self.distance[mode, None]
+        forms, direction = self._forms(mode, u), self.direction[mode, None]
         sigma, curvature = self.sigma[mode, None], self.curvature[mode, None]
-        remaining = distance * np.exp(-u)
-        tau, back = -direction * distance * np.expm1(-u), direction * remaining
-        strength = poly.strength(poly.weights_at(theta, c, tau))
-        sizes = poly.strength(poly.weights_at(np.abs(theta), np.abs(c), np.abs(tau)))
-        start_terms = np.abs(sigma) + curvature * sizes
-        rest_terms = remaining * curvature * _magnitude(rest, c, back)
+        start_terms = np.abs(sigma) + curvature * forms.start_terms
+        rest_terms = np.abs(forms.back) * curvature * forms.secant_terms
         near = start_terms < rest_terms
-        from_start = direction * (sigma - curvature * strength)
-        from_rest = remaining * curvature * poly.secant(rest, c, -back)
+        from_start = direction * (sigma - curvature * forms.from_start)
+        from_rest = np.abs(forms.back) * curvature * forms.secant
         return np.where(near, from_start, from_rest), np.where(near, start_terms, rest_terms)
+
+    def _forms(self, mode: Index, u: Array) -> _Forms:
+        theta, c, rest = self.theta[:, mode, None], self.c[:, mode, None], self.rest[:, mode, None]
+        signed = (self.direction * self.distance)[mode, None]
+        tau, back = -signed * np.expm1(-u), signed * np.exp(-u)
+        return _Forms(
+            from_start=poly.strength(poly.weights_at(theta, c, tau)),
+            start_terms=poly.strength(poly.weights_at(np.abs(theta), np.abs(c), np.abs(tau))),
+            back=back,
+            secant=poly.secant(rest, c, -back),
+            secant_terms=poly.secant(np.abs(rest), np.abs(c), np.abs(back)),
+        )
 
     def _rate(self, mode: Index, u: Array) -> tuple[Array, Array]:
         """dt/du = delta / |sigma - lambda p|, and its relative rounding error."""
@@ -228,6 +232,11 @@ class ExactModes:
         return self.distance[mode, None] * np.exp(-u) / speed, EPS * terms / speed
 
 
-def _magnitude(theta: Array, c: Array, tau: Array) -> Array:
-    """The secant slope of p with all terms taken by their absolute values: the scale of its rounding error."""
-    return poly.secant(np.abs(theta), np.abs(c), np.abs(tau))
+class _Forms(NamedTuple):
+    """What p is made of, counted from the start and from the rest; `terms` add up the sizes of what is summed."""
+
+    from_start: Array
+    start_terms: Array
+    back: Array
+    secant: Array
+    secant_terms: Array

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -100,7 +100,9 @@ class ModeCurves:
         if self._exact is not None:
             return self._exact.learning_times(level)
         assert self._fine is not None
-        return times_of_curve(self._fine.curve, self.target, level)
+        # Without curvature there is no target (nan), and nothing to be learned.
+        times = times_of_curve(self._fine.curve, np.nan_to_num(self.target), level)
+        return np.where(np.isnan(self.target), np.inf, times)
 
     def order(self, level: float = 0.5) -> Order:
         """Rank correlation of target and learning time, and the verdict on implicit regularization."""
@@ -173,10 +175,8 @@ def solve_modes(
     array([1.192, 1.893, 3.004, 4.769, 7.57 ])
     """
     found = find_rule(rule)
-    sigma = layer_table(np.atleast_1d(np.asarray(correlation, dtype=object)), np.size(correlation), 1, "correlation")[
-        :, 0
-    ]
-    curvatures = layer_table(np.atleast_1d(np.asarray(curvature, dtype=object))[None], 1, len(sigma), "curvature")[0]
+    sigma = layer_table(correlation, np.size(correlation), 1, "correlation")[:, 0]
+    curvatures = layer_table(curvature, len(sigma), 1, "curvature")[:, 0]
     if (curvatures < 0).any():
         raise InputError(f"curvature: {curvatures.min():g} given, expected numbers >= 0")
     basis: Literal["joint", "coordinates"] = "joint" if found.equivariance == "orthogonal" else "coordinates"
@@ -191,11 +191,8 @@ def solve_modes(
     except DerivationError:
         clock = None
     if clock is None:
-        options: dict[str, Any] = {"method": "DOP853"}
-        coarse = solve_chain(chain, sigma, curvatures, theta, given, times, rtol=rtol, atol=atol, **options)
-        fine = solve_chain(
-            chain, sigma, curvatures, theta, given, times, rtol=rtol * FINER, atol=atol * FINER, **options
-        )
+        coarse = solve_chain(chain, sigma, curvatures, theta, given, times, rtol=rtol, atol=atol)
+        fine = solve_chain(chain, sigma, curvatures, theta, given, times, rtol=rtol * FINER, atol=atol * FINER)
         weights = fine.weights
         return ModeCurves(
             times, sigma, curvatures, found, "integrated", weights, weights.prod(axis=0), None, coarse, fine

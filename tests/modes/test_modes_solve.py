@@ -392,3 +392,11 @@ def test_no_modes():
 def test_bad_level(rule, level):
     with pytest.raises(fa.InputError, match="level"):
         solve([0.1, 0.1], rule=rule).learning_times(level)
+
+
+def test_integrated_mode_without_curvature_is_never_learned():
+    """It has no target, which must not read as one that was met from the start."""
+    curves = fa.solve_modes([1.0, 2.0], [0.0, 1.0], rule="bp", start=0.3, t=[1.0, 3.0])
+    flat, curved = curves.learning_times()
+    assert flat == np.inf
+    assert 0 < curved < 3
