@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import sympy as sp
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from fa_dynamics.derive.flow import Flow
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chain:
     """The scalar dynamics of one mode: ``dtheta_l/dt = c_l theta_{l-1}..theta_1 (sigma - lambda p) - rho_l theta_l``.
 
@@ -121,6 +122,7 @@ class Chain:
         return f"Chain: {self.rule.name}, depth {self.depth}\n{self.text()}"
 
 
+@lru_cache(maxsize=64)
 def restrict(flow: Flow, basis: Literal["joint", "coordinates"] = "joint") -> Chain:
     """Restrict a flow to one joint singular direction.
 

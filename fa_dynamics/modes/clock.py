@@ -58,6 +58,7 @@ class Clock:
         return np.array([np.broadcast_to(value, feedback.shape[1:]) for value in values], dtype=float)
 
 
+@lru_cache(maxsize=64)
 def clock_of(chain: Chain) -> Clock:
     """Derive the clock of a chain.
 

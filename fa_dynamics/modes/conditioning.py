@@ -1,17 +1,19 @@
 """How much the strength of a mode moves when its inputs move by their last digit, and the error bound built on it.
 
-For an input a, dp/da = p_a + S tau_a, where p_a is taken at fixed clock and, with q = sigma - lambda p(tau),
-tau_a(t) = q int_0^tau q_a / q^2 dtau. The two terms cancel at rest, where p = sigma / lambda whatever the start was.
+For an input a, dp/da = p_a + S x_a, where p_a is taken at a fixed position x, S = dp/dx and, with the velocity F(x),
+x_a(t) = F int_0^x F_a / F^2 dx. The two terms cancel at rest, where p = sigma / lambda whatever the start was.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-from fa_dynamics.modes import polynomials as poly
-from fa_dynamics.modes.exact import EPS, FOLDS, ExactModes
+from fa_dynamics.modes.exact import FOLDS, ExactModes
+from fa_dynamics.modes.motion import EPS
 from fa_dynamics.modes.panels import FIT, NODES
 
 Array = NDArray[np.float64]
@@ -23,7 +25,7 @@ LOCAL = 16.0
 """Units in the last place of the terms that are added up for p, per layer."""
 
 POSITION = 16.0
-"""Units of `EPS` in u: near the start tau is the difference of two positions on the first panel."""
+"""Units of `EPS` in u: near the start x is the difference of two positions on the first panel."""
 
 TIME = 1e-13
 """Relative error of time as a function of u: series are truncated at 1e-14, and slowly converging ones lose another
@@ -31,90 +33,88 @@ digit near the ends of their panel."""
 
 
 def condition(modes: ExactModes, t: Array) -> Array:
-    """sum over the inputs a of |a dp/da|, (time, modes); inputs are theta_l, the feedback behind c_l, sigma and lambda.
+    """sum over the inputs a of |a dp/da|, (time, modes); inputs are theta_l, the feedback, sigma and lambda.
 
     Times `EPS` it is the change of p when every input moves by one unit in the last place.
     """
-    u, tau = modes.clock(t)
-    theta, c = modes.theta[:, :, None], modes.c[:, :, None]
-    weights = poly.weights_at(theta, c, tau)
-    pace = poly.slope(weights, c) * _error(modes, u, t)
-    # Feedback b_j enters c_l for all l < j, so that c_l carries the digits of L - l inputs.
-    depth = len(modes.theta)
-    sizes = [modes.sigma, modes.curvature, *modes.theta]
-    sizes += [modes.c[layer] * (depth - 1 - layer) for layer in range(depth)]
-    nothing = np.zeros_like(tau)
-    partial = [nothing, nothing, *poly.tangents(theta, c, tau)]
-    integrals = _clock_sensitivities(modes, u, t)
-    total = nothing
-    for size, fixed, integral in zip(sizes, partial, integrals, strict=True):
-        total = total + np.abs(size[:, None] * (fixed + pace * integral))
-    return np.where(_settled(modes, u), 2 * np.abs(modes.target)[:, None], total).T
+    modes = replace(modes, tailed=False)  # the sensitivities are integrals up to the rest
+    motion = modes.motion
+    everyone = np.arange(len(motion.sigma))
+    u = modes.positions(t)
+    x = modes.walked(u, t)
+    pace = motion.slope(everyone, x) * _velocity(modes, u)
+    total = np.zeros(x.shape)
+    for tangent, integral in zip(motion.tangents(everyone, x), _sensitivities(modes, u, t), strict=True):
+        total = total + np.abs(tangent.size[:, None] * (tangent.strength + pace * integral))
+    settled = 2 * np.abs(motion.limit)[:, None]
+    return np.asarray(np.where(_settled(modes, u), np.where(np.isfinite(settled), settled, 0.0), total).T)
 
 
 def error_bound(modes: ExactModes, t: Array) -> Array:
     """A bound on the absolute error of `ExactModes.strength`, (time, modes), conditioning included."""
-    u, tau = modes.clock(t)
-    theta, c = modes.theta[:, :, None], modes.c[:, :, None]
-    target = np.abs(modes.target)[:, None]
-    still = ~modes.moving_mask[:, None]
-    terms = poly.strength(poly.weights_at(np.abs(theta), np.abs(c), np.abs(np.where(still, tau, 0.0))))
-    terms[modes.moving] = modes.strength_and_terms(modes.moving, u[modes.moving])[1]
-    slope = np.abs(poly.slope(poly.weights_at(theta, c, tau), c))
-    settled = _settled(modes, u)
-    speed = np.where(settled, 0.0, slope * np.abs(_error(modes, u, t)))
-    reach = np.where(np.isfinite(modes.distance), modes.distance, 0.0)[:, None]
+    complete = replace(modes, tailed=False)
+    motion, moving = modes.motion, modes.motion.moving
+    u = complete.positions(t)
+    x = complete.walked(u, t)
+    everyone = np.arange(len(motion.sigma))
+    terms = np.abs(motion.weights_from_start(everyone, x)).prod(axis=0)
+    terms[moving] = motion.strength_terms(moving, u[moving])
+    slope = np.abs(motion.slope(everyone, x))
+    settled = _settled(complete, u)
+    speed = np.where(settled, 0.0, slope * np.abs(_velocity(complete, u)))
+    reach = np.where(np.isfinite(motion.distance), motion.distance, 0.0)[:, None]
     position = np.where(settled, 0.0, slope * reach * POSITION * EPS)
-    left_over = np.where(settled, np.exp(5.0 - FOLDS) * np.maximum(target, np.abs(poly.strength(theta))), 0.0)
-    local = LOCAL * len(modes.theta) * EPS * terms + speed * (TIME * t + _doubt(modes, u)) + position + left_over
+    largest = np.maximum(np.abs(motion.target), np.abs(motion.strength_at_start))[:, None]
+    left_over = np.where(settled, np.exp(5.0 - FOLDS) * largest, 0.0)
+    local = LOCAL * len(motion.theta) * EPS * terms + speed * (TIME * t + _doubt(complete, u)) + position + left_over
     return INPUTS * EPS * condition(modes, t) + local.T
 
 
-def _error(modes: ExactModes, u: Array, t: Array) -> Array:
-    """sigma - lambda p with its relative digits, (modes, time)."""
-    error = modes.sigma[:, None] - modes.curvature[:, None] * modes.strength(t).T
-    error[modes.moving] = modes.direction[modes.moving, None] * modes.error_at(modes.moving, u[modes.moving])[0]
-    return error
+def _velocity(modes: ExactModes, u: Array) -> Array:
+    """dx/dt with its relative digits, (modes, time)."""
+    motion = modes.motion
+    velocity = np.repeat(motion.velocity_at_start[:, None], u.shape[1], axis=1)
+    moving = motion.moving
+    velocity[moving] = motion.direction[moving, None] * motion.speed(moving, u[moving])
+    return velocity
+
+
+def _settled(modes: ExactModes, u: Array) -> NDArray[np.bool_]:
+    """Modes that were moving and have come to rest."""
+    return np.isinf(u) & modes.motion.moving_mask[:, None]
 
 
 def _doubt(modes: ExactModes, u: Array) -> Array:
     """Error of time at positions u by the rounding of dt/du, (modes, time): what all panels up to there add up to."""
     panels = modes.panels
+    position = panels.left[:, None] + panels.width[:, None] * (NODES + 1) / 2
+    doubts = panels.lasts * modes.rounding(panels.owner, position).mean(axis=1)
     doubt = np.zeros_like(u)
     for mode in np.flatnonzero(np.diff(panels.first)):
         own = slice(panels.first[mode], panels.first[mode + 1])
         which = np.clip(np.searchsorted(panels.left[own], u[mode], side="right") - 1, 0, None)
-        doubt[mode] = np.cumsum(panels.lasts[own] * panels.rounding[own])[which]
+        doubt[mode] = np.cumsum(doubts[own])[which]
     return doubt
 
 
-def _settled(modes: ExactModes, u: Array) -> NDArray[np.bool_]:
-    """Modes that were moving and have come to rest."""
-    return np.isinf(u) & modes.moving_mask[:, None]
-
-
-def _clock_sensitivities(modes: ExactModes, u: Array, t: Array) -> list[Array]:
-    """int_0^tau q_a / q^2 dtau at positions u, (modes, time), for sigma, lambda, theta_1..theta_L, c_1..c_L."""
-    panels = modes.panels
-    owner = np.repeat(np.arange(len(modes.sigma)), np.diff(panels.first))
+def _sensitivities(modes: ExactModes, u: Array, t: Array) -> list[Array]:
+    """int_0^x F_a / F^2 dx at positions u, (modes, time), for the inputs of `Motion.tangents`."""
+    panels, motion = modes.panels, modes.motion
+    owner = panels.owner
     position = panels.left[:, None] + panels.width[:, None] * (NODES + 1) / 2
-    theta, c = modes.theta[:, owner, None], modes.c[:, owner, None]
-    curvature = modes.curvature[owner, None]
-    direction, distance = modes.direction[owner, None], modes.distance[owner, None]
-    tau = -direction * distance * np.expm1(-position)
-    rate = legendre.legval(NODES, panels.series.T)  # dt/du = delta / speed
-    weight = direction * rate * rate / (distance * np.exp(-position))
-    strength = poly.strength(poly.weights_at(theta, c, tau))
-    changes = [np.ones_like(tau), -strength, *(-curvature * partial for partial in poly.tangents(theta, c, tau))]
-    # On a uniform clock tau = q t, so that tau_a = q_a t = q (q_a t / q).
-    uniform = np.isinf(modes.distance)
-    start = modes.theta
-    fixed = [np.ones_like(modes.sigma), -poly.strength(start)]
-    fixed += [-modes.curvature * partial for partial in poly.tangents(start, modes.c, np.zeros_like(modes.sigma))]
+    left = motion.direction[owner, None] * motion.distance[owner, None] * np.exp(-position)
+    rate = legendre.legval(NODES, panels.series.T)  # dt/du = |left| / |F|
+    weight = rate * rate / left
+    moved = motion.tangents(owner, motion.walked(owner, position))
+    # Uniform motion has x = F t, so that x_a = F_a t = F (F_a t / F).
+    uniform = np.isinf(motion.distance)
+    everyone = np.arange(len(motion.sigma))
+    at_start = motion.tangents(everyone, np.zeros((len(everyone), 1)))
+    velocity = np.where(motion.direction == 0, 1.0, motion.velocity_at_start)[:, None]
     found = []
-    for change, at_start in zip(changes, fixed, strict=True):
-        integral = _integral_at(modes, change * weight, u)
-        integral[uniform] = (at_start / np.where(modes.direction == 0, 1.0, modes.error_at_start))[uniform, None] * t
+    for along, fixed in zip(moved, at_start, strict=True):
+        integral = _integral_at(modes, along.velocity * weight, u)
+        integral[uniform] = (fixed.velocity / velocity * t)[uniform]
         found.append(integral)
     return found
 

@@ -1,242 +1,217 @@
-"""Mode strengths of chains with a clock, to near machine precision, for any start and signs."""
+"""Mode strengths of chains that move along one line, to near machine precision: a motion, its panels and its tail."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fa_dynamics.modes import polynomials as poly
-from fa_dynamics.modes.limit import rest_ahead
-from fa_dynamics.modes.panels import NODES, Index, Panels, build
+from fa_dynamics.modes.motion import EPS, Index, Motion
+from fa_dynamics.modes.panels import NODES, Panels, build
+from fa_dynamics.modes.tail import Tail, evaluate, last_entry, natural_scale, tail
 
 Array = NDArray[np.float64]
-
-EPS = float(np.finfo(np.float64).eps)
-
-HALFWAY = float(np.log(2.0))
-"""Position u up to which single weights are counted from the start, and beyond from the rest."""
 
 FOLDS = 45.0
 """Decay of the distance to rest, in powers of e, after which a mode is at rest: e^-45 is 3e-20."""
 
+FLAT = 1e-6
+"""A rest whose series holds only this close, relative to the start, is a fold or next to one: panels reach up to it."""
+
+ALIKE, BLOCK, NEGLIGIBLE = 250, 40, 1e-18
+"""Modes and times for which the number of terms is chosen together, and the size of a term that is left out."""
+
+NOTHING = 1e-250
+"""Speeds below this may be what rounding leaves of a difference."""
+
+SAFE, FAR = 0.9, 0.1
+"""A tail begins where |p - s| is below this part of |s|, or of |p(0)|: p is then no small difference of large terms."""
+
 
 @dataclass(frozen=True, eq=False)
 class ExactModes:
-    """Chains dtheta_l/dt = c_l theta_1 .. theta_{l-1} (sigma - lambda p) of many modes, solved by their clocks.
+    """The motion of many modes as a function of time.
 
     Attributes
     ----------
-    theta, c
-        Start and clock factors, (L, modes).
-    sigma, curvature
-        (modes,), curvature >= 0.
-
-    Notes
-    -----
-    With lambda = 0, or p constant, the clock is uniform: tau = (sigma - lambda p(0)) t. Otherwise it runs to the first
-    zero of the error ahead. Sources: girotti2021.clock, girotti2021.global-convergence.
+    motion
+        The chains.
+    tailed
+        Follow the last part of the way by its normal form, which is fast; otherwise panels reach up to the rest.
     """
 
-    theta: Array
-    c: Array
-    sigma: Array
-    curvature: Array
+    motion: Motion
+    tailed: bool = True
 
     @cached_property
-    def error_at_start(self) -> Array:
-        """sigma - lambda p(0), (modes,)."""
-        return self.sigma - self.curvature * poly.strength(self.theta)
-
-    @cached_property
-    def direction(self) -> Array:
-        """Sign of dtau/dt, (modes,); 0 for a start at rest."""
-        return np.sign(self.error_at_start)
-
-    @cached_property
-    def distance(self) -> Array:
-        """|tau| at rest, (modes,): 0 for a start at rest, inf if nothing stops the clock."""
-        found = np.full_like(self.sigma, np.inf)
-        curved = self.curvature > 0
-        found[curved] = rest_ahead(self.theta[:, curved], self.c[:, curved], self.sigma[curved], self.curvature[curved])
-        return np.where(self.direction == 0, 0.0, found)
-
-    @cached_property
-    def rest(self) -> Array:
-        """theta_1..theta_L at rest, (L, modes); not finite where the clock never rests."""
-        with np.errstate(invalid="ignore", over="ignore"):  # infinite clocks have no rest, and are not used
-            return np.array(poly.weights_at(self.theta, self.c, self.direction * self.distance))
-
-    @cached_property
-    def moving(self) -> Index:
-        """Modes that move towards a rest."""
-        return np.flatnonzero((self.direction != 0) & np.isfinite(self.distance))
-
-    @cached_property
-    def target(self) -> Array:
-        """s = sigma / lambda, (modes,); p(0) where lambda is 0, for nothing is aimed at."""
-        safe = np.where(self.curvature > 0, self.curvature, 1.0)
-        return np.where(self.curvature > 0, self.sigma / safe, poly.strength(self.theta))
-
-    @cached_property
-    def limit(self) -> Array:
-        """p for t to infinity, (modes,): s at a rest; on a uniform clock infinite, or p(0) if p is constant."""
-        limit = np.where(self.direction == 0, poly.strength(self.theta), self.target)
-        for mode in np.flatnonzero(np.isinf(self.distance)):
-            powers = poly.coefficients(self.theta[:, mode, None], self.c[:, mode, None])[:, 0]
-            leading = np.flatnonzero(powers[1:])
-            if len(leading):
-                power = leading[-1] + 1
-                limit[mode] = np.sign(powers[power]) * self.direction[mode] ** power * np.inf
-            else:
-                limit[mode] = powers[0]
-        return limit
+    def tails(self) -> tuple[Index, Tail]:
+        """Modes with a tail, and their tails."""
+        motion, moving = self.motion, self.motion.moving
+        series = motion.approach(moving) if self.tailed else np.empty((0, len(moving)))
+        if not len(series):
+            return moving[:0], tail(np.ones((1, 0)), np.ones(0), np.ones(0))
+        start = motion.distance[moving]
+        usable = (series[0] > 0) & np.isfinite(series).all(axis=0) & (natural_scale(series) > FLAT * start)
+        usable = np.flatnonzero(usable)[np.argsort(series[0, usable])]  # modes of similar rates side by side
+        chosen = moving[usable]
+        before = np.abs(motion.strength_at_start[chosen])
+        fastest = motion.curvature[chosen] * np.maximum(SAFE * np.abs(motion.target[chosen]), FAR * before)
+        return chosen, tail(series[:, usable], start[usable], fastest)
 
     @cached_property
     def panels(self) -> Panels:
-        """Time as a function of u for every mode that moves towards a rest."""
-        moving = self.moving
-        end = np.zeros_like(self.sigma)
-        before, target = poly.strength(self.theta[:, moving]), self.target[moving]
+        """Time as a function of u for every mode that moves towards a rest, up to its tail."""
+        motion, moving = self.motion, self.motion.moving
+        end = np.zeros_like(motion.sigma)
+        before, target = motion.strength_at_start[moving], motion.target[moving]
         size = np.maximum(np.maximum(np.abs(target), 1e-3 * np.abs(before)), np.finfo(float).tiny)
         end[moving] = FOLDS + np.log(np.maximum(1.0, np.abs(before - target) / size))
-        return build(self._rate, len(self.sigma), moving, end)
+        chosen, tails = self.tails
+        end[chosen] = np.log(motion.distance[chosen] / tails.distance)
+        return build(self._rate, self.rounding, len(motion.sigma), moving, end)
 
-    def clock(self, t: Array) -> tuple[Array, Array]:
-        """Position of every mode at increasing times.
-
-        Returns
-        -------
-        u, tau
-            (modes, time) each: u is inf at rest and nan for uniform clocks; tau counts from the start.
-        """
-        u = np.full((len(self.sigma), len(t)), np.inf)
-        tau = np.zeros_like(u)
-        uniform = np.isinf(self.distance)
-        u[uniform], tau[uniform] = np.nan, self.error_at_start[uniform, None] * t
-        u[self.moving] = self.panels.invert(self.moving, t)
-        tau[self.moving] = -(self.direction * self.distance)[self.moving, None] * np.expm1(-u[self.moving])
-        return u, tau
-
-    def weights(self, t: Array) -> Array:
-        """theta_1..theta_L at increasing times, (L, time, modes)."""
-        u, tau = self.clock(t)
-        near = ~(u > HALFWAY)
-        start, c = self.theta[:, :, None], self.c[:, :, None]
-        from_start = np.array(poly.weights_at(start, c, np.where(near, tau, 0.0)))
-        back = np.where(near, 0.0, self.remaining(u))
-        rest = np.where(self.moving_mask, self.rest, 0.0)[:, :, None]
-        from_rest = np.array(poly.weights_at(rest, c, -back))
-        still = ~self.moving_mask[:, None] | near
-        return np.where(still, from_start, from_rest).transpose(0, 2, 1)
+    @cached_property
+    def joined(self) -> Array:
+        """Time at which panels end and tails begin, (modes,); 0 for modes without panels."""
+        panels = self.panels
+        ends = np.zeros_like(self.motion.sigma)
+        some = np.diff(panels.first) > 0
+        last = panels.first[1:][some] - 1
+        ends[some] = panels.began[last] + panels.lasts[last]
+        return ends
 
     def strength(self, t: Array) -> Array:
         """p at increasing times, (time, modes)."""
-        u, tau = self.clock(t)
-        tau[self.moving] = 0.0
-        strength = poly.strength(poly.weights_at(self.theta[:, :, None], self.c[:, :, None], tau))
-        strength[self.moving] = self.strength_at(self.moving, u[self.moving])
-        return strength.T
+        motion = self.motion
+        strength = np.empty((len(t), len(motion.sigma)))
+        strength[:] = motion.limit
+        chosen, tails = self.tails
+        if len(chosen):
+            side = np.sign(motion.strength_at_start[chosen] - motion.target[chosen]) / motion.curvature[chosen]
+            error = self._in_tail(tails.speeds * side, t)
+            error += motion.target[chosen]
+            strength[:, chosen] = error
+        mode, time, u = self.panels.invert(t)
+        strength[time, mode] = motion.strength(mode, u[:, None])[:, 0]
+        uniform = np.flatnonzero(np.isinf(motion.distance))
+        if len(uniform):
+            strength[:, uniform] = motion.weights_from_start(uniform, self._uniform(uniform, t)).prod(axis=0).T
+        return strength
 
-    def strength_at(self, mode: Index, u: Array) -> Array:
-        """p of the given moving modes (n,) at positions u (n, points)."""
-        return self.strength_and_terms(mode, u)[0]
+    def weights(self, t: Array) -> Array:
+        """theta_1..theta_L at increasing times, (L, time, modes)."""
+        motion, moving = self.motion, self.motion.moving
+        x = np.zeros((len(motion.sigma), len(t)))
+        uniform = np.flatnonzero(np.isinf(motion.distance))
+        x[uniform] = self._uniform(uniform, t)
+        weights = motion.weights_from_start(np.arange(len(x)), x)
+        weights[:, moving] = motion.weights(moving, self.positions(t)[moving])
+        return weights.transpose(0, 2, 1)
 
-    def strength_and_terms(self, mode: Index, u: Array) -> tuple[Array, Array]:
-        """p, and the sum of the sizes of the terms that were added up for it, which scales its rounding error.
+    def positions(self, t: Array) -> Array:
+        """u of every mode at increasing times, (modes, time): inf at rest, nan for uniform motion."""
+        motion = self.motion
+        u = np.full((len(motion.sigma), len(t)), np.inf)
+        u[np.isinf(motion.distance)] = np.nan
+        chosen, tails = self.tails
+        if len(chosen):
+            with np.errstate(divide="ignore"):  # long after, nothing is left of the distance
+                part = self._in_tail(tails.distances, t).T / motion.distance[chosen, None]
+                u[chosen] = -np.log(part)
+        mode, time, inside = self.panels.invert(t)
+        u[mode, time] = inside
+        return u
 
-        Of the two forms, counted from the start and counted from the rest, the one with the smaller terms is taken.
-        """
-        forms, target = self._forms(mode, u), self.target[mode, None]
-        from_rest = target - forms.back * forms.secant
-        rest_terms = np.abs(target) + np.abs(forms.back) * forms.secant_terms
-        near = forms.start_terms < rest_terms
-        return np.where(near, forms.from_start, from_rest), np.where(near, forms.start_terms, rest_terms)
-
-    @property
-    def moving_mask(self) -> NDArray[np.bool_]:
-        """Whether each mode moves towards a rest, (modes,)."""
-        mask = np.zeros(len(self.sigma), dtype=bool)
-        mask[self.moving] = True
-        return mask
-
-    def remaining(self, u: Array) -> Array:
-        """tau* - tau with its sign at positions u, (modes, time); 0 for uniform clocks."""
-        signed = np.where(np.isfinite(self.distance), self.direction * self.distance, 0.0)
-        return signed[:, None] * np.exp(-u)
+    def walked(self, u: Array, t: Array) -> Array:
+        """x of all modes at positions u (modes, time) and times t."""
+        motion = self.motion
+        x = np.zeros_like(u)
+        x[motion.moving] = motion.walked(motion.moving, u[motion.moving])
+        uniform = np.flatnonzero(np.isinf(motion.distance))
+        x[uniform] = self._uniform(uniform, t)
+        return x
 
     def learning_times(self, level: float) -> Array:
         """Earliest time after which |p - s| <= (1 - level) |s| for good, (modes,); inf if never.
 
-        p is looked at on the nodes of all panels, and its last entry into the band is found by bisection.
+        p is looked at on the nodes of all panels; its last entry into the band is found by bisection, or in the tail.
         """
-        band = (1 - level) * np.abs(self.target)
-        at_start = np.abs(poly.strength(self.theta) - self.target) <= band
-        times = np.where((self.direction == 0) & at_start, 0.0, np.inf)
-        panels, moving = self.panels, self.moving
-        if len(moving) == 0:
-            return times
-        owner = np.repeat(np.arange(len(self.sigma)), np.diff(panels.first))
-        u = panels.left[:, None] + panels.width[:, None] * (NODES + 1) / 2
-        outside = np.abs(self.strength_at(owner, u) - self.target[owner, None]) > band[owner, None]
-        count = len(NODES)
-        numbered = np.where(outside, np.arange(outside.size).reshape(outside.shape), -1).max(axis=1)
-        last = np.maximum.reduceat(numbered, panels.first[moving])
-        flat, final = u.ravel(), panels.first[moving + 1] * count - 1
-        never = last == final
-        low = np.where(last >= 0, flat[last], 0.0)
-        high = np.where(last >= 0, flat[np.minimum(last + 1, final)], flat[panels.first[moving] * count])
-        learned_at_once = (last < 0) & at_start[moving]
-        for _ in range(60):
-            middle = 0.5 * (low + high)
-            gap = np.abs(self.strength_at(moving, middle[:, None])[:, 0] - self.target[moving]) - band[moving]
-            low, high = np.where(gap > 0, middle, low), np.where(gap > 0, high, middle)
-        panel = panels.containing(moving, high)
-        reached = np.where(learned_at_once, 0.0, panels.time_at(panel, high))
-        times[moving] = np.where(never, np.inf, reached)
+        motion, panels, moving = self.motion, self.panels, self.motion.moving
+        band = (1 - level) * np.abs(motion.target)
+        at_start = np.abs(motion.strength_at_start - motion.target) <= band
+        times = np.where(at_start & (motion.direction == 0), 0.0, np.inf)
+        late = np.zeros(len(motion.sigma), dtype=bool)
+        chosen, tails = self.tails
+        if len(chosen):
+            entry = last_entry(tails, motion.curvature[chosen] * band[chosen])
+            late[chosen] = ~np.isnan(entry)
+            times[chosen] = np.where(late[chosen], self.joined[chosen] + entry, times[chosen])
+        travelled = np.diff(panels.first)[moving] > 0
+        times[moving[~late[moving] & ~travelled]] = 0.0
+        early = moving[~late[moving] & travelled]
+        if len(early):
+            times[early] = self._entry_in_panels(early, band, at_start)
         return times
 
-    def error_at(self, mode: Index, u: Array) -> tuple[Array, Array]:
-        """|sigma - lambda p| of moving modes (n,) at positions u (n, points), and the sum of the sizes of its terms.
+    def _entry_in_panels(self, mode: Index, band: Array, at_start: NDArray[np.bool_]) -> Array:
+        """Time of the last entry into the band, for modes (n,) that have panels and are inside where those end."""
+        motion, panels = self.motion, self.panels
+        own = panels.of(mode)
+        owner = panels.owner[own]
+        u = panels.left[own, None] + panels.width[own, None] * (NODES + 1) / 2
+        outside = np.abs(motion.strength(owner, u) - motion.target[owner, None]) > band[owner, None]
+        flat = u.ravel()
+        numbered = np.where(outside, np.arange(outside.size).reshape(outside.shape), -1).max(axis=1)
+        counts = np.diff(panels.first)[mode]
+        first = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        last = np.maximum.reduceat(numbered, first)
+        final = (first + counts) * len(NODES) - 1
+        never = (last == final) & ~np.isin(mode, self.tails[0])
+        low = np.where(last >= 0, flat[last], 0.0)
+        end = panels.left[own][first + counts - 1] + panels.width[own][first + counts - 1]
+        following = np.where(last == final, end, flat[np.minimum(last + 1, final)])
+        high = np.where(last >= 0, following, flat[first * len(NODES)])
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            gap = np.abs(motion.strength(mode, middle[:, None])[:, 0] - motion.target[mode]) - band[mode]
+            low, high = np.where(gap > 0, middle, low), np.where(gap > 0, high, middle)
+        reached = panels.time_at(panels.containing(mode, high), high)
+        return np.where(never, np.inf, np.where((last < 0) & at_start[mode], 0.0, reached))
 
-        Relative digits are kept up to the rest, where the error is delta times a secant slope.
-        """
-        forms, direction = self._forms(mode, u), self.direction[mode, None]
-        sigma, curvature = self.sigma[mode, None], self.curvature[mode, None]
-        start_terms = np.abs(sigma) + curvature * forms.start_terms
-        rest_terms = np.abs(forms.back) * curvature * forms.secant_terms
-        near = start_terms < rest_terms
-        from_start = direction * (sigma - curvature * forms.from_start)
-        from_rest = np.abs(forms.back) * curvature * forms.secant
-        return np.where(near, from_start, from_rest), np.where(near, start_terms, rest_terms)
+    def _in_tail(self, series: Array, t: Array) -> Array:
+        """A series (terms, n) of modes with a tail at increasing times, (time, n); before they begin, as there."""
+        chosen, tails = self.tails
+        joined, result, sizes = self.joined[chosen], np.empty((len(t), len(chosen))), np.abs(series)
+        # In late blocks of fast modes a few terms are all that is left.
+        for first in range(0, len(chosen), ALIKE):
+            some = slice(first, first + ALIKE)
+            for begin in range(0, len(t), BLOCK):
+                own = slice(begin, begin + BLOCK)
+                v = tails.at(np.maximum(t[own, None] - joined[some], 0.0), some)
+                powers = np.multiply.accumulate(np.broadcast_to(v[0], (len(sizes), v.shape[1])))
+                left = (sizes[:, some] * powers > NEGLIGIBLE * sizes[0, some] * v[0]).any(axis=1)
+                needed = np.flatnonzero(left)
+                result[own, some] = evaluate(series[: needed.max(initial=0) + 1, some], v)
+        return result
 
-    def _forms(self, mode: Index, u: Array) -> _Forms:
-        theta, c, rest = self.theta[:, mode, None], self.c[:, mode, None], self.rest[:, mode, None]
-        signed = (self.direction * self.distance)[mode, None]
-        tau, back = -signed * np.expm1(-u), signed * np.exp(-u)
-        return _Forms(
-            from_start=poly.strength(poly.weights_at(theta, c, tau)),
-            start_terms=poly.strength(poly.weights_at(np.abs(theta), np.abs(c), np.abs(tau))),
-            back=back,
-            secant=poly.secant(rest, c, -back),
-            secant_terms=poly.secant(np.abs(rest), np.abs(c), np.abs(back)),
-        )
+    def _uniform(self, mode: Index, t: Array) -> Array:
+        return np.asarray(self.motion.velocity_at_start[mode, None] * t)
 
-    def _rate(self, mode: Index, u: Array) -> tuple[Array, Array]:
-        """dt/du = delta / |sigma - lambda p|, and its relative rounding error."""
-        error, terms = self.error_at(mode, u)
-        speed = np.maximum(error, EPS * EPS * terms + np.finfo(float).tiny)
-        return self.distance[mode, None] * np.exp(-u) / speed, EPS * terms / speed
+    def _rate(self, mode: Index, u: Array) -> Array:
+        """dt/du = (distance to rest) / speed."""
+        return np.asarray(self.motion.distance[mode, None] * np.exp(-u) / self._positive_speed(mode, u))
 
+    def rounding(self, mode: Index, u: Array) -> Array:
+        """Relative rounding error of dt/du for moving modes (n,) at positions u (n, points)."""
+        return np.asarray(EPS * self.motion.speed_terms(mode, u) / self._positive_speed(mode, u))
 
-class _Forms(NamedTuple):
-    """What p is made of, counted from the start and from the rest; `terms` add up the sizes of what is summed."""
-
-    from_start: Array
-    start_terms: Array
-    back: Array
-    secant: Array
-    secant_terms: Array
+    def _positive_speed(self, mode: Index, u: Array) -> Array:
+        """Before a fold rounding may leave nothing of the speed, or less."""
+        speed = self.motion.speed(mode, u)
+        none = np.flatnonzero((speed <= NOTHING).any(axis=1))
+        if len(none):
+            least = EPS * EPS * self.motion.speed_terms(mode[none], u[none]) + np.finfo(float).tiny
+            speed[none] = np.maximum(speed[none], least)
+        return speed

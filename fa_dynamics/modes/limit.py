@@ -18,8 +18,8 @@ DOUBLINGS = 2100
 BISECTIONS = 400
 """Of the safeguarded Newton iteration: at most every second one halves the bracket."""
 
-SMALL = 1e-6
-"""Relative length below which a Newton step is always taken."""
+SMALL, STAGNANT = 1e-6, 0.9
+"""Relative length below which a Newton step is always taken, and part of the step before that shows round-off."""
 
 
 def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
@@ -51,7 +51,7 @@ def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
     high = np.full_like(sigma, np.inf)
     open_ = start != 0
     p = coefficients(theta, c)
-    for point in _critical_points(p, direction):
+    for point in _critical_points(p, direction, open_ & (_sign_changes(p, start, curvature, direction) > 1)):
         tried = open_ & np.isfinite(point) & (point > low)
         value = error(np.where(tried, point, 0.0))
         high = np.where(tried & (value <= 0), point, high)
@@ -63,19 +63,30 @@ def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
     return np.where(found, root, np.where(start == 0, 0.0, np.inf))
 
 
-def _critical_points(p: Array, direction: Array) -> list[Array]:
+def _sign_changes(p: Array, start: Array, curvature: Array, direction: Array) -> NDArray[np.int_]:
+    """Of the coefficients of the error ahead, (modes,): by the rule of Descartes it has at most as many zeros there."""
+    powers = np.arange(1, len(p))[:, None]
+    signs = np.sign(np.concatenate([start[None], -curvature * p[1:] * direction**powers]))
+    changes, last = np.zeros(len(start), dtype=int), signs[0]
+    for sign in signs[1:]:
+        changes += sign * last < 0
+        last = np.where(sign != 0, sign, last)
+    return changes
+
+
+def _critical_points(p: Array, direction: Array, wanted: NDArray[np.bool_]) -> list[Array]:
     """Real parts of the roots of dp/dtau ahead, ascending, padded with inf: each an array (modes,)."""
     powers = np.arange(1, len(p))
     derivative = p[1:] * powers[:, None] * direction ** (powers[:, None] - 1)
     ahead = np.full((len(derivative) - 1, p.shape[1]), np.inf)
-    generic = (derivative[0] != 0) & (derivative[-1] != 0)
+    generic = wanted & (derivative[0] != 0) & (derivative[-1] != 0)
     scaled, scale = _scaled(derivative[:, generic])
     if scaled.size and len(scaled) > 1:
         companion = np.zeros((scaled.shape[1], len(scaled) - 1, len(scaled) - 1))
         companion[:, 1:, :-1] = np.eye(len(scaled) - 2)
         companion[:, :, -1] = -scaled[:-1].T
         ahead[:, generic] = _positive(np.linalg.eigvals(companion).T * scale)
-    for mode in np.flatnonzero(~generic):
+    for mode in np.flatnonzero(wanted & ~generic):
         present = np.flatnonzero(derivative[:, mode])
         if len(present) > 1:
             trimmed, scale = _scaled(derivative[present[0] : present[-1] + 1, mode : mode + 1])
@@ -137,19 +148,29 @@ def _bracketed_newton(
     low: Array,
     high: Array,
 ) -> Array:
-    x = 0.5 * (low + high)
-    width = high - low
+    found = 0.5 * (low + high)
+    open_ = np.arange(len(found))
+    theta, c, x, width = np.asarray(theta), np.asarray(c), found.copy(), high - low
+    before, twice = width, np.zeros(len(found), dtype=bool)
     for _ in range(BISECTIONS):
         weights = weights_at(theta, c, direction * x)
         value = direction * (sigma - curvature * strength(weights))
         low, high = np.where(value > 0, x, low), np.where(value > 0, high, x)
         with np.errstate(divide="ignore", invalid="ignore"):  # a flat error sends Newton away; bisection follows
             newton = x + value / (curvature * slope(weights, c))
-        # Towards a root of high order Newton creeps; whenever the bracket has not halved, bisect.
-        inside = (newton > low) & (newton < high) & ((high - low <= 0.5 * width) | (np.abs(newton - x) < SMALL * x))
-        width = high - low
-        following = np.where(inside, newton, 0.5 * (low + high))
-        if np.all(np.abs(following - x) <= np.spacing(x)):
-            return following
-        x = following
-    return x
+        # Towards a root of high order Newton creeps; whenever its step has not halved, bisect.
+        step = np.abs(newton - x)
+        there = step <= 2 * np.spacing(x)
+        taken = there | ((newton > low) & (newton < high) & ((step <= 0.5 * before) | (step < SMALL * x)))
+        following = np.where(taken, newton, 0.5 * (low + high))
+        width = np.abs(following - x)
+        found[open_] = following
+        # Rounding moves the last steps to and fro, while those towards a root of any order shrink.
+        moving = ~there & (width > np.spacing(x)) & ~(twice & taken & (width < SMALL * x) & (width >= STAGNANT * before))
+        if not moving.any():
+            break
+        open_, x, low, high, before = open_[moving], following[moving], low[moving], high[moving], width[moving]
+        twice = taken[moving]
+        theta, c, direction = theta[:, moving], c[:, moving], direction[moving]
+        sigma, curvature = sigma[moving], curvature[moving]
+    return found

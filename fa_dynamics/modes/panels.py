@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -19,32 +20,45 @@ from fa_dynamics.errors import IntegrationError
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int_]
-Rate = Callable[[Index, Array], tuple[Array, Array]]
-"""dt/du for modes (n,) at positions u (n, nodes), and its relative rounding error there."""
+Rate = Callable[[Index, Array], Array]
+"""A function of modes (n,) and positions u (n, nodes)."""
 
 ORDER = 16
 NODES, _QUADRATURE = legendre.leggauss(ORDER)
 FIT = legendre.legvander(NODES, ORDER - 1).T * _QUADRATURE * (np.arange(ORDER)[:, None] + 0.5)
 """Values at the nodes -> Legendre coefficients (exact for polynomials up to degree 15)."""
 
-WIDTH = 2.0
+WIDTH = 1.0
 """Of a panel before halving; between real zeros the series converges like 6^-16 there."""
 
-CONVERGED, NOISE = 1e-14, 30.0
+CONVERGED, NOISE = 1e-12, 30.0
 """A series is taken when its last two coefficients, relative to the first, are below this much, or below this many
 times the rounding error of its values. Near the start of a panel the omitted coefficients add up."""
+
+FEW = (0, ORDER // 2, ORDER - 1)
+"""Nodes at which rounding errors are estimated."""
 
 SMALLEST = 2.0**-70
 """Width below which a panel is not halved: a start this close to a rest cannot be told from one."""
 
-NEWTON, SETTLED = 60, 1e-9
-"""Iterations of the inversion at most (five are usual), and the step after which the next one is below round-off."""
+NEWTON, TOGETHER, SETTLED = 60, 3, 1e-9
+"""Iterations of the inversion at most, those that are made for all times alike, and the step after which the next is
+below round-off."""
 
 MOST = 5000
 """Panels per mode, tried ones included: ghosts and starts beside a rest take some hundred."""
 
-CHUNK = 16_384
+CHUNK = 4096
 """Times inverted at once: their series fit into the second-level cache."""
+
+EARLY, _FEW = 0.25, legendre.leggauss(4)
+"""Start of a first panel, of length 2, in which differences of positions would cost digits; and a rule that integrates
+the rest of a converged series there."""
+
+_POWERS: Array = np.array(
+    [np.pad(legendre.leg2poly(row), (0, ORDER - len(legendre.leg2poly(row)))) for row in np.eye(ORDER)]
+)
+"""Legendre coefficients -> coefficients of powers. The series decay fast enough for it: no digits are lost."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +73,6 @@ class Panels:
         Position in u.
     began, lasts
         Time at the left end, and time spent inside.
-    rounding
-        Relative rounding error of dt/du inside, a mean over its nodes.
     series
         (panels, ORDER): Legendre coefficients of dt/du in z = 2 (u - left) / width - 1.
     """
@@ -70,73 +82,118 @@ class Panels:
     width: Array
     began: Array
     lasts: Array
-    rounding: Array
     series: Array
 
-    def invert(self, active: Index, t: Array) -> Array:
-        """u of every active mode at increasing times, (active, time); inf after its last panel."""
-        owner = np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
-        begun = np.zeros((len(self.first) - 1, len(t) + 1), dtype=int)
-        np.add.at(begun, (owner, np.searchsorted(t, self.began)), 1)
-        which = (np.cumsum(begun, axis=1)[:, :-1] + self.first[:-1, None] - 1)[active]
-        rest = t - self.began[which]
-        u = np.full(which.shape, np.inf)
-        inside = rest <= self.lasts[which]
-        panel, goal = which[inside], rest[inside]
-        found = [
-            self._invert_inside(panel[part], goal[part])
-            for part in np.array_split(np.arange(len(panel)), max(1, len(panel) // CHUNK))
-        ]
-        u[inside] = np.concatenate(found)
-        return u
+    @cached_property
+    def owner(self) -> Index:
+        """Mode of every panel."""
+        return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
+
+    def of(self, mode: Index) -> Index:
+        """Panels of the given modes, mode by mode."""
+        counts = np.diff(self.first)[mode]
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return np.asarray(np.repeat(self.first[:-1][mode], counts) + within)
+
+    def invert(self, t: Array) -> tuple[Index, Index, Array]:
+        """Where every mode is at increasing times, as long as it is on its panels.
+
+        Returns
+        -------
+        mode, time, u
+            Modes, indices into `t`, and positions, (n,) each.
+        """
+        begins = np.searchsorted(t, self.began)
+        ends = np.searchsorted(t, self.began + self.lasts)
+        same = self.owner[1:] == self.owner[:-1]
+        ends[:-1][same] = begins[1:][same]  # no time may fall between two panels by rounding
+        counts = ends - begins
+        panel = np.repeat(np.arange(len(counts)), counts)
+        time = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(begins, counts)
+        goal = t[time] - self.began[panel]
+        parts = np.array_split(np.arange(len(panel)), max(1, len(panel) // CHUNK))
+        u = np.concatenate([self._invert_inside(panel[part], goal[part]) for part in parts])
+        return self.owner[panel], time, u
 
     def containing(self, mode: Index, u: Array) -> Index:
         """The panel of every given mode that contains its position u."""
-        owner = np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
         wanted = np.full(len(self.first) - 1, -np.inf)
         wanted[mode] = u
-        before = np.bincount(owner, weights=self.left <= wanted[owner], minlength=len(self.first) - 1)
+        before = np.bincount(self.owner, weights=self.left <= wanted[self.owner], minlength=len(self.first) - 1)
         return np.asarray(self.first[mode] + before[mode].astype(int) - 1)
+
+    @cached_property
+    def powers(self) -> Array:
+        """Coefficients of time since the left end in powers 0..ORDER of z, (ORDER + 1, panels)."""
+        half = self.width / 2
+        rates = (self.series @ _POWERS).T * half
+        powers = np.empty((ORDER + 1, len(half)))
+        powers[1:] = rates / np.arange(1, ORDER + 1)[:, None]
+        powers[0] = (powers[1::2] - np.pad(powers[2::2], ((0, 0), (0, 0)))).sum(axis=0)
+        return powers
 
     def time_at(self, panel: Index, u: Array) -> Array:
         """Time at positions u inside the given panels."""
-        half = self.width[panel] / 2
-        z = (u - self.left[panel]) / half - 1
-        inside = legendre.legval(z, _integrated(self.series[panel]).T, tensor=False)
-        return self.began[panel] + half * inside
+        z = 2 * (u - self.left[panel]) / self.width[panel] - 1
+        return np.asarray(self.began[panel] + _with_slope(self.powers[:, panel], z)[0])
 
     def _invert_inside(self, panel: Index, goal: Array) -> Array:
-        half = self.width[panel] / 2
-        rate = self.series[panel]
-        time_series, rate_series = _integrated(rate).T, rate.T
-        z = 2 * goal / self.lasts[panel] - 1
+        z = self._guess(panel, goal)
+        powers = self.powers[:, panel]
+        for _ in range(TOGETHER):
+            z, step = _newton(powers, z, goal)
+        late = np.flatnonzero(step > SETTLED)
         for _ in range(NEWTON):
-            gap = half * legendre.legval(z, time_series, tensor=False) - goal
-            following = np.clip(z - gap / (half * legendre.legval(z, rate_series, tensor=False)), -1.0, 1.0)
-            step = np.max(np.abs(following - z), initial=0.0)
-            z = following
-            if step <= SETTLED:
+            if not len(late):
                 break
-        u = self.left[panel] + half * (z + 1)
-        early = (self.left[panel] == 0) & (z < 0)
-        u[early] = self._polished(panel[early], u[early], goal[early])
+            z[late], step = _newton(powers[:, late], z[late], goal[late])
+            late = late[step > SETTLED]
+        u = self.left[panel] + self.width[panel] / 2 * (z + 1)
+        early = (self.left[panel] == 0) & (z + 1 < EARLY)
+        u[early] = self._polished(powers[:, early], u[early], goal[early], self.width[panel[early]])
         return u
 
-    def _polished(self, panel: Index, u: Array, goal: Array) -> Array:
-        """u on a first panel to full relative precision, which z + 1 lacks near the start: time over mean rate."""
-        points, weights = legendre.leggauss(ORDER // 2)
-        inside = u[:, None] * (points + 1) / self.width[panel][:, None] - 1
-        rates = legendre.legval(inside.T, self.series[panel].T[:, None, :], tensor=False)
+    def _guess(self, panel: Index, goal: Array) -> Array:
+        """Cubic through the ends of a panel with the slopes there, flattened so that it is monotone."""
+        ends = self.width / 2 * np.array([self.series @ (-1.0) ** np.arange(ORDER), self.series.sum(axis=1)])
+        slopes = self.lasts / np.maximum(ends, self.lasts / 6)
+        left, right = slopes[:, panel]
+        s = goal / self.lasts[panel]
+        rest = 1 - s
+        return np.asarray(np.clip(s * s * (3 - 2 * s) * 2 - 1 + s * rest * (left * rest - right * s), -1.0, 1.0))
+
+    def _polished(self, powers: Array, u: Array, goal: Array, width: Array) -> Array:
+        """u near the start of a first panel to relative precision, which z + 1 lacks there: time over mean rate."""
+        points, weights = _FEW
+        z = u * (points[:, None] + 1) / width - 1
+        rates = _with_slope(powers[:, None], z)[1] * 2 / width
         return np.asarray(goal / (weights @ rates / 2))
 
 
-def build(rate: Rate, modes: int, active: Index, end: Array) -> Panels:
+def _with_slope(powers: Array, z: Array) -> tuple[Array, Array]:
+    """A polynomial and its derivative; `powers` ascending, (terms, ...)."""
+    value, slope = powers[-1] * np.ones_like(z), np.zeros_like(z)
+    for coefficient in powers[-2::-1]:
+        slope *= z
+        slope += value
+        value *= z
+        value += coefficient
+    return value, slope
+
+
+def _newton(powers: Array, z: Array, goal: Array) -> tuple[Array, Array]:
+    value, slope = _with_slope(powers, z)
+    following = np.clip(z - (value - goal) / slope, -1.0, 1.0)
+    return following, np.abs(following - z)
+
+
+def build(rate: Rate, rounding: Rate, modes: int, active: Index, end: Array) -> Panels:
     """Panels that represent dt/du of every active mode from u = 0 to its `end`.
 
     Parameters
     ----------
-    rate
-        dt/du.
+    rate, rounding
+        dt/du, and its relative rounding error.
     modes
         Number of modes, active or not.
     active
@@ -146,36 +203,36 @@ def build(rate: Rate, modes: int, active: Index, end: Array) -> Panels:
     """
     counts = np.ceil(end[active] / WIDTH).astype(int)
     mode = np.repeat(active, counts)
-    left = WIDTH * (np.arange(len(mode)) - np.repeat(np.cumsum(counts) - counts, counts))
-    width = np.full(len(mode), WIDTH)
-    taken: list[tuple[Index, Array, Array, Array, Array]] = []
+    width = np.repeat(end[active] / np.maximum(counts, 1), counts)
+    left = width * (np.arange(len(mode)) - np.repeat(np.cumsum(counts) - counts, counts))
+    taken: list[tuple[Index, Array, Array, Array]] = []
     total = 0
     while len(mode):
         total += len(mode)
         if total > MOST * max(1, len(active)):
             raise IntegrationError("time cannot be resolved for some of these modes: their scales lie too far apart")
-        values, rounding = rate(mode, left[:, None] + width[:, None] * (NODES + 1) / 2)
-        allowed = CONVERGED + NOISE * rounding.min(axis=1)
-        series = values @ FIT.T
-        tail = np.abs(series[:, -1]) + np.abs(series[:, -2])
-        good = (tail <= allowed * np.abs(series[:, 0])) | (width <= SMALLEST)
-        taken.append((mode[good], left[good], width[good], rounding[good].mean(axis=1), series[good]))
+        u = left[:, None] + width[:, None] * (NODES + 1) / 2
+        series = rate(mode, u) @ FIT.T
+        tail = (np.abs(series[:, -1]) + np.abs(series[:, -2])) / np.abs(series[:, 0])
+        good = (tail <= CONVERGED) | (width <= SMALLEST)
+        open_ = np.flatnonzero(~good)
+        if len(open_):  # what rounding leaves does not fall below it
+            noise = rounding(mode[open_], u[open_][:, FEW]).min(axis=1)
+            good[open_] = tail[open_] <= CONVERGED + NOISE * noise
+        taken.append((mode[good], left[good], width[good], series[good]))
         mode, left, half = mode[~good], left[~good], width[~good] / 2
         mode, left, width = np.tile(mode, 2), np.concatenate([left, left + half]), np.tile(half, 2)
     if not taken:
-        taken = [(mode, left, width, width, np.empty((0, ORDER)))]
-    mode, left, width, doubt, series = (np.concatenate(parts) for parts in zip(*taken, strict=True))
+        taken = [(mode, left, width, np.empty((0, ORDER)))]
+    mode, left, width, series = (np.concatenate(parts) for parts in zip(*taken, strict=True))
     order = np.lexsort((left, mode))
-    mode, left, width, doubt, series = mode[order], left[order], width[order], doubt[order], series[order]
+    mode, left, width, series = mode[order], left[order], width[order], series[order]
     first = np.searchsorted(mode, np.arange(modes + 1))
     lasts = width * series[:, 0]
     began = np.empty_like(lasts)
-    for k in active:  # sums of one mode only, since another's large times would cost digits
-        own = slice(first[k], first[k + 1])
-        began[own] = np.cumsum(lasts[own]) - lasts[own]
-    return Panels(first, left, width, began, lasts, doubt, series)
-
-
-def _integrated(series: Array) -> Array:
-    """Legendre coefficients of the integral from z = -1, one degree higher."""
-    return np.asarray(legendre.legint(series, lbnd=-1, axis=1), dtype=np.float64)
+    elapsed = np.zeros(modes)  # sums of one mode only, since another's large times would cost digits
+    for position in range(np.diff(first).max(initial=0)):
+        reached = np.flatnonzero(np.diff(first) > position)
+        began[first[reached] + position] = elapsed[reached]
+        elapsed[reached] += lasts[first[reached] + position]
+    return Panels(first, left, width, began, lasts, series)

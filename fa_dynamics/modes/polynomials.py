@@ -85,12 +85,15 @@ def _tangent(theta: Stack, c: Stack, tau: Array, layer: int, kind: str) -> Array
     return np.asarray(change)
 
 
-def coefficients(theta: Stack, c: Stack) -> Array:
-    """Coefficients of p(tau) in powers of tau, (2^L, modes): for locating roots roughly, not for evaluation."""
+def coefficients(theta: Stack, c: Stack, terms: int | None = None) -> Array:
+    """Coefficients of p(tau) in powers of tau, (2^L, modes), or the first `terms` of them.
+
+    For locating roots roughly, and for small tau; not for evaluation elsewhere.
+    """
     below = np.ones((1, *np.shape(theta[0])))
     for start, factor in zip(theta, c, strict=True):
         integral = factor * below / np.arange(1, len(below) + 1).reshape(-1, *[1] * (below.ndim - 1))
-        below = _multiply(below, np.concatenate([np.asarray(start)[None], integral]))
+        below = _multiply(below, np.concatenate([np.asarray(start)[None], integral]))[:terms]
     return below
 
 

@@ -12,22 +12,22 @@ from numpy.typing import ArrayLike, NDArray
 from fa_dynamics.derive.flow import derive
 from fa_dynamics.derive.lookup import RuleLike, find_rule
 from fa_dynamics.derive.rules import Rule
-from fa_dynamics.errors import DerivationError, InputError
+from fa_dynamics.errors import InputError
 from fa_dynamics.measures import learning_times as times_of_curve
 from fa_dynamics.measures.learning import Order, order_of_learning
-from fa_dynamics.modes.clock import clock_of
 from fa_dynamics.modes.conditioning import error_bound
 from fa_dynamics.modes.exact import ExactModes
 from fa_dynamics.modes.integrate import ChainSolution, checked_times, layer_table, solve_chain
+from fa_dynamics.modes.lines import motion_of
 
 Array = NDArray[np.float64]
 
-EXACT_DEPTH = 6
-"""Deeper chains are integrated: the clock's polynomial has degree 2^L - 1, and beyond 63 double precision does not
-separate its terms."""
-
 FINER = 1e-2
 """Tolerance of the second integration, relative to the first, whose difference estimates the error."""
+
+
+PART = 1000
+"""Modes that are solved together, so that what is computed for them stays in the cache."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,30 +40,48 @@ class ModeCurves:
         Times, (time,).
     correlation, curvature
         sigma and lambda, (modes,).
+    depth
+        Number of layers L.
     rule
         The learning rule.
-    method
-        'exact': solved by the clock of the chain, to near machine precision. 'integrated': the derived chain was
-        integrated numerically, because the rule has no clock.
-    weights
-        theta_l, (L, time, modes).
-    strength
-        p, (time, modes).
-    error
-        Of `strength`, (time, modes). A bound on the absolute error, conditioning included, if exact; an estimate from a
-        second integration if integrated.
     """
 
     t: Array
     correlation: Array
     curvature: Array
+    depth: int
     rule: Rule
-    method: Literal["exact", "integrated"]
-    weights: Array
-    strength: Array
-    _exact: ExactModes | None
+    _exact: tuple[ExactModes, ...]
     _coarse: ChainSolution | None
     _fine: ChainSolution | None
+
+    @property
+    def method(self) -> Literal["exact", "integrated"]:
+        """'exact': solved in closed form up to one quadrature, to near machine precision.
+
+        'integrated': the derived chain was integrated numerically, because the rule leaves no single line to move on.
+        """
+        return "exact" if self._exact else "integrated"
+
+    @cached_property
+    def strength(self) -> Array:
+        """p, (time, modes)."""
+        if self._fine is not None:
+            return np.asarray(self._fine.weights.prod(axis=0))
+        strength = np.empty((len(self.t), len(self.correlation)))
+        begin = 0
+        for part in self._exact:
+            end = begin + len(part.motion.sigma)
+            strength[:, begin:end] = part.strength(self.t)
+            begin = end
+        return strength
+
+    @cached_property
+    def weights(self) -> Array:
+        """theta_l, (L, time, modes)."""
+        if self._fine is not None:
+            return self._fine.weights
+        return np.concatenate([part.weights(self.t) for part in self._exact], axis=2)
 
     @property
     def target(self) -> Array:
@@ -73,17 +91,22 @@ class ModeCurves:
 
     @cached_property
     def error(self) -> Array:
-        """See the class; computed when asked for."""
-        if self._exact is not None:
-            return error_bound(self._exact, self.t)
-        assert self._coarse is not None
+        """Of `strength`, (time, modes), computed when asked for.
+
+        A bound on the absolute error, conditioning included, if exact; an estimate from a second integration if
+        integrated.
+        """
+        if self._coarse is None:
+            return np.concatenate([error_bound(part, self.t) for part in self._exact], axis=1)
         difference = self._coarse.weights.prod(axis=0) - self.strength
         return np.asarray(np.abs(difference) + 1e-15 * np.abs(self.strength))
 
     @cached_property
     def limit(self) -> Array:
         """p for t to infinity, (modes,); nan where the rule has no exact solution."""
-        return self._exact.limit if self._exact is not None else np.full_like(self.correlation, np.nan)
+        if not self._exact:
+            return np.full_like(self.correlation, np.nan)
+        return np.concatenate([part.motion.limit for part in self._exact])
 
     def learning_times(self, level: float = 0.5) -> Array:
         """Earliest time after which |p - s| <= (1 - level) |s| for good, (modes,).
@@ -97,9 +120,8 @@ class ModeCurves:
         """
         if not 0 < level < 1:
             raise InputError(f"level: {level!r} given, expected a number between 0 and 1")
-        if self._exact is not None:
-            return self._exact.learning_times(level)
-        assert self._fine is not None
+        if self._fine is None:
+            return np.concatenate([part.learning_times(level) for part in self._exact])
         # Without curvature there is no target (nan), and nothing to be learned.
         times = times_of_curve(self._fine.curve, np.nan_to_num(self.target), level)
         return np.where(np.isnan(self.target), np.inf, times)
@@ -109,9 +131,9 @@ class ModeCurves:
         return order_of_learning(self.learning_times(level), np.nan_to_num(self.target), self.curvature)
 
     def __repr__(self) -> str:
-        how = "solved by their clock" if self.method == "exact" else "by integration of the derived chain"
+        how = "solved exactly" if self.method == "exact" else "by integration of the derived chain"
         return (
-            f"ModeCurves: {len(self.correlation)} modes under {self.rule.name!r}, depth {len(self.weights)}, {how}\n"
+            f"ModeCurves: {len(self.correlation)} modes under {self.rule.name!r}, depth {self.depth}, {how}\n"
             f"  {len(self.t)} times up to t = {self.t[-1]:g}; largest error {self.error.max():.1e}\n"
             f"  order at level 0.5: {self.order()}"
         )
@@ -186,18 +208,14 @@ def solve_modes(
         raise InputError("correlation: no modes given, expected at least one number")
     theta = layer_table(start, depth, len(sigma), "start")
     given = layer_table(feedback, depth - 1, len(sigma), "feedback")
-    try:
-        clock = clock_of(chain) if depth <= EXACT_DEPTH else None
-    except DerivationError:
-        clock = None
-    if clock is None:
+    parts = [slice(begin, begin + PART) for begin in range(0, len(sigma), PART)]
+    motions = [motion_of(chain, theta[:, own], given[:, own], sigma[own], curvatures[own]) for own in parts]
+    exact = tuple(ExactModes(motion) for motion in motions if motion is not None)
+    coarse = fine = None
+    if len(exact) < len(motions):
+        exact = ()
         coarse = solve_chain(chain, sigma, curvatures, theta, given, times, rtol=rtol, atol=atol)
         fine = solve_chain(chain, sigma, curvatures, theta, given, times, rtol=rtol * FINER, atol=atol * FINER)
-        weights = fine.weights
-        return ModeCurves(
-            times, sigma, curvatures, found, "integrated", weights, weights.prod(axis=0), None, coarse, fine
-        )
-    exact = ExactModes(theta, clock.numeric_factors(given), sigma, curvatures)
-    return ModeCurves(
-        times, sigma, curvatures, found, "exact", exact.weights(times), exact.strength(times), exact, None, None
-    )
+    curves = ModeCurves(times, sigma, curvatures, depth, found, exact, coarse, fine)
+    _ = curves.strength  # so that what cannot be solved is an error here
+    return curves

@@ -9,6 +9,7 @@ from reference_modes import fold_reference, reference
 
 import fa_dynamics as fa
 from fa_dynamics.modes import ExactModes, integrate_chain
+from fa_dynamics.modes.clocked import ClockMotion
 from fa_dynamics.modes.conditioning import condition, error_bound
 
 EPS = 2.0**-52
@@ -23,7 +24,8 @@ def factors(b):
 def solved(theta, b, sigma, curvature):
     """ExactModes of one chain."""
     column = np.asarray(b, dtype=float).reshape(-1, 1)
-    return ExactModes(np.array(theta, dtype=float)[:, None], factors(column), np.array([sigma]), np.array([curvature]))
+    start = np.array(theta, dtype=float)[:, None]
+    return ExactModes(ClockMotion(start, np.array([sigma]), np.array([curvature]), factors(column)))
 
 
 def judge(p, bound, kappa, exact, theta, sigma, curvature, label=""):
@@ -69,7 +71,7 @@ def drawn(depth, count):
 def test_random_chains(depth, count):
     """Both signs of everything; times over twelve decades around 1 / curvature."""
     case = drawn(depth, count)
-    modes = ExactModes(case["theta"], factors(case["b"]), case["sigma"], case["curvature"])
+    modes = ExactModes(ClockMotion(case["theta"], case["sigma"], case["curvature"], factors(case["b"])))
     t = case["t"]
     p, bound, kappa = modes.strength(t), error_bound(modes, t), condition(modes, t)
     failures = []
@@ -198,8 +200,8 @@ def test_uniform_clock():
     np.testing.assert_allclose(modes.weights(t)[0, :, 0], x + b * tau, rtol=1e-14)
     p = (x + b * tau) * (y + x * tau + b * tau**2 / 2)
     np.testing.assert_allclose(modes.strength(t)[:, 0], p, rtol=1e-13, atol=1e-14)
-    assert modes.limit[0] == -np.inf
-    assert solved([x, y], [b], 1.5, 0.0).limit[0] == np.inf
+    assert modes.motion.limit[0] == -np.inf
+    assert solved([x, y], [b], 1.5, 0.0).motion.limit[0] == np.inf
     assert modes.learning_times(0.5)[0] == np.inf
 
 

@@ -1,0 +1,186 @@
+"""The motion of a chain with a clock: x = tau, with velocity sigma - lambda p(tau) and p a polynomial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fa_dynamics.modes import polynomials as poly
+from fa_dynamics.modes.limit import rest_ahead
+from fa_dynamics.modes.motion import Index, Motion, Tangent
+from fa_dynamics.modes.tail import ORDER
+
+Array = NDArray[np.float64]
+Form = Callable[[Index, Array], Array]
+
+_LADDER: Array = np.array([0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 9.0, 14.0, 22.0, 34.0])
+_BETWEEN: Array = np.concatenate([[0.0], 0.5 * (_LADDER[1:] + _LADDER[:-1]), [46.0]])
+"""Positions at which the two forms of p are compared, and where one gives way to the other."""
+
+HALFWAY = float(np.log(2.0))
+"""Position u up to which single weights are counted from the start, and beyond from the rest."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClockMotion(Motion):
+    """Chains dtheta_l/dt = c_l theta_1 .. theta_{l-1} (sigma - lambda p) of many modes.
+
+    Attributes
+    ----------
+    c
+        Clock factors, (L, modes).
+
+    Notes
+    -----
+    With lambda = 0, or p constant, the clock is uniform: tau = (sigma - lambda p(0)) t. Otherwise it runs to the first
+    zero of the error ahead. Sources: girotti2021.clock, girotti2021.global-convergence.
+    """
+
+    c: Array
+
+    @cached_property
+    def velocity_at_start(self) -> Array:
+        """sigma - lambda p(0), (modes,)."""
+        return np.asarray(self.sigma - self.curvature * self.strength_at_start)
+
+    @cached_property
+    def distance(self) -> Array:
+        """|tau| at rest, (modes,): the first zero of the error ahead."""
+        found = np.full_like(self.sigma, np.inf)
+        curved = self.curvature > 0
+        found[curved] = rest_ahead(self.theta[:, curved], self.c[:, curved], self.sigma[curved], self.curvature[curved])
+        return np.where(self.direction == 0, 0.0, found)
+
+    @cached_property
+    def rest(self) -> Array:
+        """theta_1..theta_L at rest, (L, modes); the start where the clock never rests."""
+        tau = np.where(np.isfinite(self.distance), self.direction * self.distance, 0.0)
+        return np.array(poly.weights_at(self.theta, self.c, tau))
+
+    @cached_property
+    def limit(self) -> Array:
+        """s at a rest; on a uniform clock infinite, or p(0) if p is constant."""
+        limit = np.where(self.direction == 0, self.strength_at_start, self.target)
+        for mode in np.flatnonzero(np.isinf(self.distance)):
+            powers = poly.coefficients(self.theta[:, mode, None], self.c[:, mode, None])[:, 0]
+            leading = np.flatnonzero(powers[1:])
+            if len(leading):
+                power = leading[-1] + 1
+                limit[mode] = np.sign(powers[power]) * self.direction[mode] ** power * np.inf
+            else:
+                limit[mode] = powers[0]
+        return limit
+
+    def weights(self, mode: Index, u: Array) -> Array:
+        """theta_1..theta_L at positions u, (L, n, points)."""
+        near = u <= HALFWAY
+        c = self.c[:, mode, None]
+        from_start = poly.weights_at(self.theta[:, mode, None], c, np.where(near, self.walked(mode, u), 0.0))
+        from_rest = poly.weights_at(self.rest[:, mode, None], c, np.where(near, 0.0, -self.left(mode, u)))
+        return np.where(near, from_start, from_rest)
+
+    def weights_from_start(self, mode: Index, x: Array) -> Array:
+        """theta_1..theta_L at x, (L, n, points)."""
+        return np.array(poly.weights_at(self.theta[:, mode, None], self.c[:, mode, None], x))
+
+    def strength(self, mode: Index, u: Array) -> Array:
+        """Of the two forms, counted from the start and from the rest, the one with the smaller terms."""
+        return self._two_forms(mode, u, self._switches[0], self._from_start, self._from_rest)
+
+    def strength_terms(self, mode: Index, u: Array) -> Array:
+        """Of the form that is used."""
+        start, rest = self._terms(mode, u)
+        return np.minimum(start, np.abs(self.target[mode, None]) + rest)
+
+    def speed(self, mode: Index, u: Array) -> Array:
+        """Near the rest the error is the distance times a secant slope, which keeps its relative digits."""
+
+        def from_start(mode: Index, u: Array) -> Array:
+            error = self.sigma[mode, None] - self.curvature[mode, None] * self._from_start(mode, u)
+            return np.asarray(self.direction[mode, None] * error)
+
+        def from_rest(mode: Index, u: Array) -> Array:
+            signed = self.direction[mode, None] * self.curvature[mode, None]
+            return np.asarray(signed * self._to_rest(mode, u))
+
+        return self._two_forms(mode, u, self._switches[1], from_start, from_rest)
+
+    def speed_terms(self, mode: Index, u: Array) -> Array:
+        """Of the form that is used."""
+        start, rest = self._terms(mode, u)
+        curvature = self.curvature[mode, None]
+        return np.minimum(np.abs(self.sigma[mode, None]) + curvature * start, curvature * rest)
+
+    def slope(self, mode: Index, x: Array) -> Array:
+        """dp/dx, (n, points)."""
+        return poly.slope(self.weights_from_start(mode, x), self.c[:, mode, None])
+
+    def tangents(self, mode: Index, x: Array) -> list[Tangent]:
+        """Inputs are sigma, lambda, theta_l, and the feedback behind c_l."""
+        theta, c, curvature = self.theta[:, mode, None], self.c[:, mode, None], self.curvature[mode, None]
+        depth = len(theta)
+        nothing = np.zeros_like(x)
+        strength = poly.strength(poly.weights_at(theta, c, x))
+        found = [
+            Tangent(np.abs(self.sigma[mode]), nothing, np.ones_like(x)),
+            Tangent(self.curvature[mode], nothing, -strength),
+        ]
+        # Feedback b_j enters c_l for all l < j, so that c_l carries the digits of L - l inputs.
+        sizes = [*theta[..., 0], *(c[layer, :, 0] * (depth - 1 - layer) for layer in range(depth))]
+        for size, partial in zip(sizes, poly.tangents(theta, c, x), strict=True):
+            found.append(Tangent(np.abs(size), partial, -curvature * partial))
+        return found
+
+    def approach(self, mode: Index) -> Array:
+        """lambda times the coefficients of p around the rest."""
+        powers = poly.coefficients(self.rest[:, mode], self.c[:, mode], ORDER + 1)[1:]
+        backwards = (-self.direction[mode]) ** np.arange(len(powers))[:, None]
+        return np.asarray(self.curvature[mode] * powers * backwards)
+
+    @cached_property
+    def _switches(self) -> tuple[Array, Array]:
+        """Positions u, (modes,) each, beyond which p and |F| have smaller terms when counted from the rest.
+
+        Terms of the first form grow with u and those of the second fall; a factor between them does no harm.
+        """
+        mode = self.moving
+        aim = np.abs(self.target[mode, None])
+        start, rest = self._terms(mode, np.broadcast_to(_LADDER, (len(mode), len(_LADDER))))
+        found = np.zeros((2, len(self.sigma)))
+        for which, before in enumerate((start < aim + rest, aim + start < rest)):
+            found[which, mode] = _BETWEEN[before.sum(axis=1)]
+        return found[0], found[1]
+
+    def _two_forms(self, mode: Index, u: Array, switch: Array, near_form: Form, far_form: Form) -> Array:
+        """Each form where its terms are the smaller ones."""
+        near = u < switch[mode, None]
+        some, every = near.any(axis=1), near.all(axis=1)
+        result = np.empty(u.shape)
+        far = np.flatnonzero(~every)
+        result[far] = far_form(mode[far], u[far])
+        start = np.flatnonzero(some)
+        result[start] = np.where(near[start], near_form(mode[start], u[start]), result[start])
+        return result
+
+    def _terms(self, mode: Index, u: Array) -> tuple[Array, Array]:
+        """Sizes of the terms of p counted from the start, and of p at rest minus p counted from the rest."""
+        c, distance = np.abs(self.c[:, mode, None]), self.distance[mode, None]
+        walked, left = -distance * np.expm1(-u), distance * np.exp(-u)
+        start = poly.strength(poly.weights_at(np.abs(self.theta[:, mode, None]), c, walked))
+        return start, left * poly.secant(np.abs(self.rest[:, mode, None]), c, left)
+
+    def _from_start(self, mode: Index, u: Array) -> Array:
+        """p as the product of weights that are counted from the start."""
+        return poly.strength(poly.weights_at(self.theta[:, mode, None], self.c[:, mode, None], self.walked(mode, u)))
+
+    def _from_rest(self, mode: Index, u: Array) -> Array:
+        return np.asarray(self.target[mode, None] - self._to_rest(mode, u))
+
+    def _to_rest(self, mode: Index, u: Array) -> Array:
+        """p at rest minus p, as the distance times a secant slope."""
+        left = self.left(mode, u)
+        return left * poly.secant(self.rest[:, mode, None], self.c[:, mode, None], -left)

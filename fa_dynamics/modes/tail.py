@@ -1,0 +1,178 @@
+"""The approach to a rest in its normal form, where all modes converge like exponentials.
+
+Near a rest the distance y = |x* - x| obeys dy/dt = -f(y), f(y) = f_1 y + f_2 y^2 + .. with f_1 > 0. The analytic change
+of variable of Poincare and Koenigs makes this dz/dt = -f_1 z. As a series in z it ends at the nearest complex singularity;
+in v = z / (1 + m z), with m = 1 or -1 on the side where f is slower or faster than f_1 y, it reaches much further (for a
+quadratic f it has one term). So y and f(y) are polynomials of v: one exponential for every output time, no inversion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+ORDER = 24
+"""Terms of the series. More would begin the tail earlier, and cost more per mode."""
+
+TRUNCATED = 3e-15
+"""Size of the last terms, relative to the first, where the tail begins."""
+
+LAST = 4
+"""Terms that count as last: single ones may vanish by symmetry."""
+
+FARTHEST = 0.9
+"""Largest v: at 1 it is infinitely long ago."""
+
+PARTS = 8
+"""Of the way, at which speeds are looked at."""
+
+RUNGS = 32
+"""Of the ladder on which the last entry into a band is looked for."""
+
+ITERATIONS = 60
+
+_POWERS: Array = np.arange(1.0, ORDER + 1)[:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class Tail:
+    """The normal form of many modes near their rests.
+
+    Attributes
+    ----------
+    rate
+        f_1, (modes,); 1 / time.
+    bend
+        m, (modes,).
+    begin
+        v where the tail begins, (modes,).
+    distance
+        |x* - x| there, (modes,).
+    distances, speeds
+        Coefficients of |x* - x| and |dx/dt| in powers 1..ORDER of v, (ORDER, modes).
+    """
+
+    rate: Array
+    bend: Array
+    begin: Array
+    distance: Array
+    distances: Array
+    speeds: Array
+
+    def at(self, waited: Array, some: slice) -> Array:
+        """The variable v of some modes at times >= 0 after the beginning, (times, some)."""
+        bend, begin = self.bend[some], self.begin[some]
+        z = waited * -self.rate[some]
+        np.exp(z, out=z)
+        z *= begin / (1 - bend * begin)
+        z /= 1 + bend * z
+        return np.asarray(z)
+
+    def waited(self, v: Array) -> Array:
+        """Time from the beginning to v, (modes,)."""
+        ratio = v * (1 - self.bend * self.begin) / (self.begin * (1 - self.bend * v))
+        return np.asarray(-np.log(ratio) / self.rate)
+
+
+def evaluate(series: Array, v: Array) -> Array:
+    """sum_k series[k - 1] v^k for series (terms, ...) and v of broadcastable shapes."""
+    total = series[-1] * v
+    for coefficient in series[-2::-1]:
+        total += coefficient
+        total *= v
+    return np.asarray(total)
+
+
+def last_entry(tails: Tail, speed: Array) -> Array:
+    """Time from the beginning until |dx/dt| is below `speed` (modes,) for good; nan if it is from the beginning on."""
+    rungs = np.arange(RUNGS + 1)[:, None] / RUNGS
+    above = evaluate(tails.speeds[:, None], tails.begin * rungs) > speed
+    first = np.argmax(above, axis=0)
+    low, high = tails.begin * (first - 1) / RUNGS, tails.begin * first / RUNGS
+    never = speed == 0  # a target of zero is approached for ever
+    for _ in range(ITERATIONS):
+        middle = 0.5 * (low + high)
+        over = evaluate(tails.speeds, middle) > speed
+        low, high = np.where(over, low, middle), np.where(over, middle, high)
+    waited = tails.waited(np.where(above.any(axis=0) & ~never, low, tails.begin))
+    return np.where(never, np.inf, np.where(above.any(axis=0), waited, np.nan))
+
+
+def natural_scale(velocity: Array) -> Array:
+    """Distance up to which f_1 y is the largest term, (modes,); inf if it is the only one."""
+    powers = np.arange(1, len(velocity))[:, None]
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # powers that are absent set no scale
+        scales = np.abs(velocity[0] / velocity[1:]) ** (1 / powers)
+    return np.asarray(np.min(scales, axis=0, initial=np.inf))
+
+
+def tail(velocity: Array, start: Array, fastest: Array) -> Tail:
+    """The tail of every mode.
+
+    Parameters
+    ----------
+    velocity
+        f_1, f_2, .., (terms, modes), f_1 > 0.
+    start
+        |x* - x| at time 0, (modes,), before which no tail begins.
+    fastest
+        |dx/dt| above which no tail begins, (modes,).
+    """
+    powers = _POWERS[: len(velocity)]
+    scale = np.minimum(2 * start, natural_scale(velocity))
+    relative = velocity / velocity[0] * scale ** (powers - 1)
+    bend = -np.sign(relative[1]) if len(velocity) > 1 else np.zeros_like(scale)
+    distances = scale * _normal_form(relative, bend)
+    speeds = _POWERS * distances
+    speeds[1:] -= bend * speeds[:-1]
+    speeds *= velocity[0]
+    with np.errstate(divide="ignore"):  # a series that ends is never truncated
+        reach = (TRUNCATED / np.abs(_POWERS * distances / scale)[-LAST:]) ** (1 / (_POWERS[-LAST:] - 1))
+    begin = np.minimum(reach.min(axis=0), FARTHEST)
+    parts = begin * np.arange(1, PARTS + 1)[:, None] / PARTS
+    slow = np.logical_and.accumulate(evaluate(speeds[:, None], parts) <= fastest, axis=0).sum(axis=0)
+    most = np.abs(speeds)
+    close = parts[0] * np.minimum(1.0, fastest / np.maximum(evaluate(most, parts[0]), np.finfo(float).tiny))
+    begin = np.where(slow > 0, np.take_along_axis(parts, np.maximum(slow - 1, 0)[None], axis=0)[0], close)
+    distance = evaluate(distances, begin)
+    begun = np.flatnonzero(distance >= start)
+    begin[begun] = _where(distances[:, begun], start[begun], begin[begun])
+    distance[begun] = start[begun]
+    return Tail(velocity[0], bend, begin, distance, distances, speeds)
+
+
+def _normal_form(relative: Array, bend: Array) -> Array:
+    """phi_1 = 1, phi_2, .. of y(v) for f(y) = y + g_2 y^2 + ...
+
+    v (1 - m v) y'(v) = f(y) gives (k - 1) phi_k = m (k - 1) phi_{k-1} + [v^k] (g_2 y^2 + g_3 y^3 + ..), and y^j begins
+    with v^j, so that each power needs lower coefficients only.
+    """
+    degree, modes = min(len(relative), ORDER), relative.shape[1]
+    # row j - 1, column k - 1: the coefficient of v^k in y^j
+    table = np.zeros((degree, ORDER, modes))
+    table[0, 0] = 1.0
+    for k in range(2, ORDER + 1):
+        new = bend * (k - 1) * table[0, k - 2]
+        for j in range(2, min(k, degree) + 1):
+            table[j - 1, k - 1] = (table[0, : k - j + 1] * table[j - 2, j - 2 : k - 1][::-1]).sum(axis=0)
+            new += relative[j - 1] * table[j - 1, k - 1]
+        table[0, k - 1] = new / (k - 1)
+    return np.asarray(table[0])
+
+
+def _where(series: Array, value: Array, high: Array) -> Array:
+    """The v in [0, high] at which a series takes a value, (modes,): by bisection and Newton's method."""
+    low, x = np.zeros_like(high), high
+    for _ in range(ITERATIONS):
+        gap = evaluate(series, x) - value
+        low, high = np.where(gap < 0, x, low), np.where(gap < 0, high, x)
+        following = x - gap * x / evaluate(series * _POWERS, x)
+        following = np.where((following > low) & (following < high), following, 0.5 * (low + high))
+        if np.all(np.abs(following - x) <= 2 * np.spacing(x)):
+            break
+        x = following
+    return x
