@@ -33,7 +33,18 @@ if TYPE_CHECKING:
     from fa_dynamics.flows.dataset import load
     from fa_dynamics.flows.simulate import simulate
     from fa_dynamics.flows.trajectory import Trajectory
-    from fa_dynamics.modes import ModeCurves, integrate_chain, solve_modes
+    from fa_dynamics.modes import (
+        Equilibria,
+        ModeCurves,
+        PhaseDiagram,
+        Prediction,
+        equilibria,
+        integrate_chain,
+        leaf_start,
+        phase_diagram,
+        solve_modes,
+    )
+    from fa_dynamics.reproduce import Reproduction, reproduce
     from fa_dynamics.tasks import Modes, Task
 
 _HOMES = {
@@ -51,7 +62,18 @@ _HOMES = {
         "derive",
     ),
     "flows": ("Trajectory", "load", "simulate"),
-    "modes": ("ModeCurves", "integrate_chain", "solve_modes"),
+    "modes": (
+        "Equilibria",
+        "ModeCurves",
+        "PhaseDiagram",
+        "Prediction",
+        "equilibria",
+        "integrate_chain",
+        "leaf_start",
+        "phase_diagram",
+        "solve_modes",
+    ),
+    "reproduce": ("Reproduction", "reproduce"),
     "tasks": ("Modes", "Task"),
 }
 """Public names live in these rooms and are fetched at first use, so that the import loads neither SymPy nor SciPy."""
@@ -64,6 +86,7 @@ __all__ = [
     "Chain",
     "DerivationError",
     "DirectFeedbackAlignment",
+    "Equilibria",
     "FeedbackAlignment",
     "FirstIntegrals",
     "Flow",
@@ -74,17 +97,24 @@ __all__ = [
     "KolenPollack",
     "ModeCurves",
     "Modes",
+    "PhaseDiagram",
+    "Prediction",
+    "Reproduction",
     "Rule",
     "SignSymmetry",
     "Task",
     "Trajectory",
     "__version__",
     "derive",
+    "equilibria",
     "integrate_chain",
+    "leaf_start",
     "load",
     "measures",
     "modes",
+    "phase_diagram",
     "plots",
+    "reproduce",
     "simulate",
     "solve_modes",
     "starts",

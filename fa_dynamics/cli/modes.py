@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fa_dynamics.cli.app import app
+from fa_dynamics.cli.phase_options import print_diagram, solve_phase
 from fa_dynamics.cli.task_options import Classes, DataFile, Inputs, Raw, Targets, TaskName, numbers, pose
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ DOUBLINGS = 12
 def modes(
     spectrum: Annotated[str | None, typer.Option(help="Correlations sigma of the modes, comma-separated.")] = None,
     curvature: Annotated[
-        str | None, typer.Option(help="Curvatures lambda of --spectrum: one number, or one per mode [default: 1].")
+        str | None, typer.Option(help="Curvatures lambda of --spectrum: one number, or one per mode (default: 1).")
     ] = None,
     task: TaskName = None,
     data: DataFile = None,
@@ -42,19 +43,32 @@ def modes(
     ] = None,
     feedback: Annotated[str, typer.Option(help="b: one number for all, or b_2..b_L.")] = "1",
     level: Annotated[float, typer.Option(help="A mode is learned within 1 - level of its target.")] = 0.5,
-    t_end: Annotated[float | None, typer.Option(help="Last time [default: when the modes are learned].")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for modes.png [default: no figure].")] = None,
+    t_end: Annotated[float | None, typer.Option(help="Last time (default: when the modes are learned).")] = None,
+    bifurcation: Annotated[
+        bool, typer.Option("--bifurcation", help="With --out: equilibria of fa against the conserved constant.")
+    ] = False,
+    landscape: Annotated[
+        bool, typer.Option("--landscape", help="With --out: the potential of fa with the trajectory on it.")
+    ] = False,
+    phase_diagram: Annotated[
+        bool, typer.Option("--phase-diagram", help="The order of learning over a plane of starts or feedback, for fa.")
+    ] = False,
+    x: Annotated[str | None, typer.Option(help="Horizontal axis of the phase diagram: theta_1=-4:4, b_2=-2:2.")] = None,
+    y: Annotated[str | None, typer.Option(help="Vertical axis (default: theta_2=-4:4).")] = None,
+    points: Annotated[int, typer.Option(help="Grid points per axis of the phase diagram.")] = 200,
+    workers: Annotated[int, typer.Option(help="Processes for the phase diagram; worth it for large grids.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder for figures (default: none are written).")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Solve the scalar equation of every mode, for one or more rules.
 
     Example: [bold]fa-dynamics modes --spectrum 4,2,1,0.5,0.25 --rule fa,bp --start fa=0 --level 0.99[/bold]
     """
+    from fa_dynamics.cli.mode_output import print_curves, record, write_figures
     from fa_dynamics.cli.output import print_json
     from fa_dynamics.derive.lookup import find_rule
     from fa_dynamics.errors import InputError
-    from fa_dynamics.files import writable_folder, write_figure
-    from fa_dynamics.plots.curves import plot_curve_panels
+    from fa_dynamics.files import writable_folder
 
     if not 0 < level < 1:
         raise InputError(f"level: {level!r} given, expected a number between 0 and 1")
@@ -81,18 +95,38 @@ def modes(
         sigma, curvatures = posed.modes.correlation.tolist(), posed.modes.curvature.tolist()
         sentence = posed.modes.defect_sentence()
     given = numbers(feedback, "feedback")
+    if phase_diagram:
+        chosen = next((found for found in rules if found.name == "fa"), rules[0])
+        theta = starts.get(chosen.name)
+        diagram = solve_phase(
+            chosen, sigma, curvatures, depth, theta, given, level, x=x, y=y, points=points, workers=workers
+        )
+        print_diagram(diagram, None if out is None else writable_folder(out), json)
+        return
+    if x is not None or y is not None:
+        raise InputError("x: belongs to --phase-diagram")
+    if (bifurcation or landscape) and out is None:
+        raise InputError("out: --bifurcation and --landscape are figures, and need a folder")
     solved = [_solve(found, sigma, curvatures, depth, starts.get(found.name), given, level, t_end) for found in rules]
+    written: list[str] = []
     if out is not None:
-        folder = writable_folder(out)
-        write_figure(plot_curve_panels(solved, [found.name for found in rules]), folder / "modes.png")
+        theta = starts.get("fa", (0.0,))
+        written = write_figures(
+            solved,
+            out,
+            theta[0] if len(theta) == 1 else theta,
+            given[0] if len(given) == 1 else given,
+            bifurcation=bifurcation,
+            landscape=landscape,
+        )
     if json:
-        print_json({"level": level, "rules": {curves.rule.name: _record(curves, level) for curves in solved}})
+        print_json({"level": level, "rules": {curves.rule.name: record(curves, level) for curves in solved}})
         return
     if sentence:
         print(sentence)
-    _print_table(solved, level)
+    print_curves(solved, level)
     if out is not None:
-        print(f"wrote modes.png to {Path(out).resolve()}")
+        print(f"wrote {', '.join(written)} to {Path(out).resolve()}")
 
 
 def _starts(given: list[str], rules: Sequence[Rule]) -> dict[str, tuple[float, ...]]:
@@ -154,49 +188,3 @@ def _balanced(sigma: Sequence[float], curvature: Sequence[float], depth: int) ->
     theta = np.repeat(((BALANCED * np.abs(target)) ** (1 / depth))[None], depth, axis=0)
     theta[-1] *= np.where(target < 0, -1.0, 1.0)
     return theta
-
-
-def _record(curves: ModeCurves, level: float) -> dict[str, Any]:
-    from fa_dynamics.cli.output import finite_or_none
-
-    order = curves.order(level)
-    return {
-        "target": finite_or_none(curves.target),
-        "limit": finite_or_none(curves.limit),
-        "learning_time": finite_or_none(curves.learning_times(level)),
-        "rank_correlation": order.rank_correlation,
-        "verdict": order.verdict,
-        "clock": order.clock,
-        "method": curves.method,
-        "largest_error": float(curves.error.max()),
-    }
-
-
-def _print_table(solved: Sequence[ModeCurves], level: float) -> None:
-    from fa_dynamics.cli.output import number, print_table
-    from fa_dynamics.plots.style import spread
-
-    columns = ["mode", "target"] + [f"{curves.rule.name}\nT {level}" for curves in solved]
-    times = [curves.learning_times(level) for curves in solved]
-    target = solved[0].target
-    rows = [
-        [str(mode), number(target[mode - 1]), *(number(column[mode - 1]) for column in times)]
-        for mode in spread(len(target))
-    ]
-    print_table("Learning times (1 / curvature)", columns, rows)
-    for curves in solved:
-        print("\n".join(str(curves).splitlines()[:-1]))
-        print(f"  order at level {level}: {curves.order(level)}")
-        for mode, (time, limit, aim) in enumerate(
-            zip(curves.learning_times(level), curves.limit, curves.target, strict=True), start=1
-        ):
-            if time == float("inf"):
-                print(f"  mode {mode} is never learned: {_reason(curves, limit, aim)}")
-
-
-def _reason(curves: ModeCurves, limit: float, aim: float) -> str:
-    if curves.method == "integrated":
-        return f"not before t = {curves.t[-1]:.4g}, where the integration ended"
-    if aim != aim:
-        return f"it has no curvature, hence no target, and goes to p = {limit:.4g}"
-    return f"it goes to p = {limit:.4g} instead of {aim:.4g}" if limit != aim else "it approaches its target of zero"

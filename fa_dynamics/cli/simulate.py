@@ -33,7 +33,7 @@ def simulate(
         typer.Option(help="zero, gaussian:SCALE, orthogonal:SCALE, balanced:P, balanced-random:P, spectral:T1,T2.."),
     ] = "gaussian:0.01",
     feedback: Annotated[str, typer.Option(help="The same families, for the feedback.")] = "gaussian:1",
-    t_end: Annotated[float | None, typer.Option(help="Last time [default: from the correlations of the task].")] = None,
+    t_end: Annotated[float | None, typer.Option(help="Last time (default: from the correlations of the task).")] = None,
     decay: Annotated[str | None, typer.Option(help="Weight decay, one number or one per layer.")] = None,
     method: Annotated[str, typer.Option(help="A method of scipy.integrate.solve_ivp.")] = "DOP853",
     rtol: Annotated[float, typer.Option(help="Relative tolerance.")] = 1e-9,

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 Number = TypeVar("Number", int, float)
 TaskName = Annotated[str | None, typer.Option("--task", help="A named data set; see `fa-dynamics tasks`.")]
 DataFile = Annotated[str | None, typer.Option("--data", help="A file: .csv, .npz, .nc, or a pair X.npy,Y.npy.")]
-Targets = Annotated[str | None, typer.Option(help="Target columns of --data, comma-separated [default: the last].")]
-Inputs = Annotated[str | None, typer.Option(help="Input columns of --data, comma-separated [default: the rest].")]
+Targets = Annotated[str | None, typer.Option(help="Target columns of --data, comma-separated (default: the last).")]
+Inputs = Annotated[str | None, typer.Option(help="Input columns of --data, comma-separated (default: the rest).")]
 Classes = Annotated[bool, typer.Option("--classes", help="The target column of --data holds class labels.")]
 Raw = Annotated[
     bool, typer.Option("--raw", help="Take --data as it is; by default it is centred, whitened and scaled.")

@@ -1,8 +1,26 @@
 """One scalar chain per mode: exact where it has a clock, integrated where it has none."""
 
 from fa_dynamics.modes.clock import Clock, clock_of
+from fa_dynamics.modes.equilibria import Equilibria, equilibria
 from fa_dynamics.modes.exact import ExactModes
 from fa_dynamics.modes.integrate import integrate_chain
+from fa_dynamics.modes.leaf import leaf_start
+from fa_dynamics.modes.phase import PhaseDiagram, phase_diagram
+from fa_dynamics.modes.prediction import Prediction, predict_order
 from fa_dynamics.modes.solve import ModeCurves, solve_modes
 
-__all__ = ["Clock", "ExactModes", "ModeCurves", "clock_of", "integrate_chain", "solve_modes"]
+__all__ = [
+    "Clock",
+    "Equilibria",
+    "ExactModes",
+    "ModeCurves",
+    "PhaseDiagram",
+    "Prediction",
+    "clock_of",
+    "equilibria",
+    "integrate_chain",
+    "leaf_start",
+    "phase_diagram",
+    "predict_order",
+    "solve_modes",
+]

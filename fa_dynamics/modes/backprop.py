@@ -85,12 +85,12 @@ class BackpropMotion(Motion):
         return np.where(self.moving_mask, ends, self.strength_at_start)
 
     def weights(self, mode: Index, u: Array) -> Array:
-        """theta_1..theta_L at positions u, (L, n, points)."""
+        """theta_1..theta_L at positions u, (L, points, n)."""
         return self._weights(mode, self._y(mode, u))
 
     def weights_from_start(self, mode: Index, x: Array) -> Array:
-        """theta_1..theta_L at x, (L, n, points)."""
-        return self._weights(mode, self.y[mode, None] + x)
+        """theta_1..theta_L at x, (L, points, n)."""
+        return self._weights(mode, self.y[mode] + x)
 
     def strength(self, mode: Index, u: Array) -> Array:
         """The product of the weights, which lose no digits near the rest."""
@@ -110,49 +110,49 @@ class BackpropMotion(Motion):
 
     def _speed(self, mode: Index, u: Array) -> tuple[Array, Array]:
         """|F|, and the sizes of its terms."""
-        y, mine = self._y(mode, u), self._is_smallest[:, mode, None]
+        y, mine = self._y(mode, u), self._is_smallest[:, None, mode]
         weights = self._weights(mode, y)
         others = np.where(mine, 1.0, weights).prod(axis=0)
         strength = others * np.where(mine, weights, 1.0).prod(axis=0)
-        sigma, curvature = self.sigma[mode, None], self.curvature[mode, None]
+        sigma, curvature = self.sigma[mode], self.curvature[mode]
         start_terms = np.abs(sigma) + curvature * np.abs(strength)
         left, (secant, secant_terms) = self.left(mode, u), self._secant(mode, y)
         rest_terms = curvature * np.abs(left) * secant_terms
         # In the saddle the error does not vanish, and has no secant form; the other weights follow powers of exp(-u),
         # which carries the rounding of u.
-        saddle = (self.limit != self.target)[mode, None]
+        saddle = (self.limit != self.target)[mode]
         near = (start_terms < rest_terms) | saddle
         error = np.where(near, sigma - curvature * strength, curvature * left * secant)
         terms = np.where(near, start_terms, rest_terms) * np.where(saddle, 1 + len(weights) * u, 1.0)
         return np.abs(others * error), np.abs(others) * terms
 
     def slope(self, mode: Index, x: Array) -> Array:
-        """dp/dx, (n, points)."""
-        weights, y = self.weights_from_start(mode, x), self.y[mode, None] + x
-        moves = np.where(self._is_smallest[:, mode, None], 1.0, y / _divisor(weights))
+        """dp/dx, (points, n)."""
+        weights, y = self.weights_from_start(mode, x), self.y[mode] + x
+        moves = np.where(self._is_smallest[:, None, mode], 1.0, y / _divisor(weights))
         return np.asarray((_all_but_one(weights) * moves).sum(axis=0))
 
     def tangents(self, mode: Index, x: Array) -> list[Tangent]:
         """Inputs are sigma, lambda and theta_l."""
-        weights, mine = self.weights_from_start(mode, x), self._is_smallest[:, mode, None]
+        weights, mine = self.weights_from_start(mode, x), self._is_smallest[:, None, mode]
         others = np.where(mine, 1.0, weights)
         product, strength = others.prod(axis=0), weights.prod(axis=0)
-        sigma, curvature = self.sigma[mode, None], self.curvature[mode, None]
+        sigma, curvature = self.sigma[mode], self.curvature[mode]
         error = sigma - curvature * strength
         nothing = np.zeros_like(strength)
         found = [
-            Tangent(np.abs(sigma[:, 0]), nothing, product),
-            Tangent(curvature[:, 0], nothing, -product * strength),
+            Tangent(np.abs(sigma), nothing, product),
+            Tangent(curvature, nothing, -product * strength),
         ]
         without, others_without = _all_but_one(weights), np.where(mine, 0.0, _all_but_one(others))
         inverse = 1 / _divisor(weights)
-        for layer, start in enumerate(self.theta[:, mode, None]):
+        for layer, start in enumerate(self.theta[:, mode]):
             # d theta_j / d theta_m(0) = x / theta_j at fixed x, since theta_j^2 = theta_j(0)^2 + 2 theta_m(0) x + x^2
             moves = np.where(mine[layer], x * inverse, 0.0)
             moves[layer] = np.where(mine[layer], 1.0, start * inverse[layer])
             p_change, a_change = (without * moves).sum(axis=0), (others_without * moves).sum(axis=0)
             velocity = a_change * error - product * curvature * p_change
-            found.append(Tangent(np.abs(start[:, 0]), p_change, velocity))
+            found.append(Tangent(np.abs(start), p_change, velocity))
         return found
 
     def approach(self, mode: Index) -> Array:
@@ -165,18 +165,18 @@ class BackpropMotion(Motion):
 
     def _y(self, mode: Index, u: Array) -> Array:
         near = u <= HALFWAY
-        return np.where(near, self.y[mode, None] + self.walked(mode, u), self.rest[mode, None] - self.left(mode, u))
+        return np.where(near, self.y[mode] + self.walked(mode, u), self.rest[mode] - self.left(mode, u))
 
     def _weights(self, mode: Index, y: Array) -> Array:
-        sizes = np.sqrt(self.gaps[:, mode, None] + y * y)
-        return np.where(self._is_smallest[:, mode, None], y, self.signs[:, mode, None] * sizes)
+        sizes = np.sqrt(self.gaps[:, None, mode] + y * y)
+        return np.where(self._is_smallest[:, None, mode], y, self.signs[:, None, mode] * sizes)
 
     def _secant(self, mode: Index, y: Array) -> tuple[Array, Array]:
         """(p(y*) - p(y)) / (y* - y), y* at rest: telescoping over layers, without cancellation on one side of 0."""
-        aim = np.broadcast_to(self.rest[mode, None], y.shape)
+        aim = np.broadcast_to(self.rest[mode], y.shape)
         there, here = self._weights(mode, aim), self._weights(mode, y)
-        steps = self.signs[:, mode, None] * (aim + y) / _divisor(np.abs(there) + np.abs(here))
-        steps = np.where(self._is_smallest[:, mode, None], 1.0, steps)
+        steps = self.signs[:, None, mode] * (aim + y) / _divisor(np.abs(there) + np.abs(here))
+        steps = np.where(self._is_smallest[:, None, mode], 1.0, steps)
         above = np.concatenate([np.cumprod(there[:0:-1], axis=0)[::-1], np.ones_like(y)[None]])
         below = np.concatenate([np.ones_like(y)[None], np.cumprod(here[:-1], axis=0)])
         terms = below * steps * above

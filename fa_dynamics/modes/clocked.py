@@ -66,7 +66,7 @@ class ClockMotion(Motion):
         """s at a rest; on a uniform clock infinite, or p(0) if p is constant."""
         limit = np.where(self.direction == 0, self.strength_at_start, self.target)
         for mode in np.flatnonzero(np.isinf(self.distance)):
-            powers = poly.coefficients(self.theta[:, mode, None], self.c[:, mode, None])[:, 0]
+            powers = poly.coefficients(self.theta[:, mode], self.c[:, mode])
             leading = np.flatnonzero(powers[1:])
             if len(leading):
                 power = leading[-1] + 1
@@ -76,16 +76,16 @@ class ClockMotion(Motion):
         return limit
 
     def weights(self, mode: Index, u: Array) -> Array:
-        """theta_1..theta_L at positions u, (L, n, points)."""
+        """theta_1..theta_L at positions u, (L, points, n)."""
         near = u <= HALFWAY
-        c = self.c[:, mode, None]
-        from_start = poly.weights_at(self.theta[:, mode, None], c, np.where(near, self.walked(mode, u), 0.0))
-        from_rest = poly.weights_at(self.rest[:, mode, None], c, np.where(near, 0.0, -self.left(mode, u)))
+        c = self.c[:, mode]
+        from_start = poly.weights_at(self.theta[:, mode], c, np.where(near, self.walked(mode, u), 0.0))
+        from_rest = poly.weights_at(self.rest[:, mode], c, np.where(near, 0.0, -self.left(mode, u)))
         return np.where(near, from_start, from_rest)
 
     def weights_from_start(self, mode: Index, x: Array) -> Array:
-        """theta_1..theta_L at x, (L, n, points)."""
-        return np.array(poly.weights_at(self.theta[:, mode, None], self.c[:, mode, None], x))
+        """theta_1..theta_L at x, (L, points, n)."""
+        return np.array(poly.weights_at(self.theta[:, mode], self.c[:, mode], x))
 
     def strength(self, mode: Index, u: Array) -> Array:
         """Of the two forms, counted from the start and from the rest, the one with the smaller terms."""
@@ -94,17 +94,17 @@ class ClockMotion(Motion):
     def strength_terms(self, mode: Index, u: Array) -> Array:
         """Of the form that is used."""
         start, rest = self._terms(mode, u)
-        return np.minimum(start, np.abs(self.target[mode, None]) + rest)
+        return np.minimum(start, np.abs(self.target[mode]) + rest)
 
     def speed(self, mode: Index, u: Array) -> Array:
         """Near the rest the error is the distance times a secant slope, which keeps its relative digits."""
 
         def from_start(mode: Index, u: Array) -> Array:
-            error = self.sigma[mode, None] - self.curvature[mode, None] * self._from_start(mode, u)
-            return np.asarray(self.direction[mode, None] * error)
+            error = self.sigma[mode] - self.curvature[mode] * self._from_start(mode, u)
+            return np.asarray(self.direction[mode] * error)
 
         def from_rest(mode: Index, u: Array) -> Array:
-            signed = self.direction[mode, None] * self.curvature[mode, None]
+            signed = self.direction[mode] * self.curvature[mode]
             return np.asarray(signed * self._to_rest(mode, u))
 
         return self._two_forms(mode, u, self._switches[1], from_start, from_rest)
@@ -112,16 +112,16 @@ class ClockMotion(Motion):
     def speed_terms(self, mode: Index, u: Array) -> Array:
         """Of the form that is used."""
         start, rest = self._terms(mode, u)
-        curvature = self.curvature[mode, None]
-        return np.minimum(np.abs(self.sigma[mode, None]) + curvature * start, curvature * rest)
+        curvature = self.curvature[mode]
+        return np.minimum(np.abs(self.sigma[mode]) + curvature * start, curvature * rest)
 
     def slope(self, mode: Index, x: Array) -> Array:
-        """dp/dx, (n, points)."""
-        return poly.slope(self.weights_from_start(mode, x), self.c[:, mode, None])
+        """dp/dx, (points, n)."""
+        return poly.slope(self.weights_from_start(mode, x), self.c[:, mode])
 
     def tangents(self, mode: Index, x: Array) -> list[Tangent]:
         """Inputs are sigma, lambda, theta_l, and the feedback behind c_l."""
-        theta, c, curvature = self.theta[:, mode, None], self.c[:, mode, None], self.curvature[mode, None]
+        theta, c, curvature = self.theta[:, mode], self.c[:, mode], self.curvature[mode]
         depth = len(theta)
         nothing = np.zeros_like(x)
         strength = poly.strength(poly.weights_at(theta, c, x))
@@ -130,7 +130,7 @@ class ClockMotion(Motion):
             Tangent(self.curvature[mode], nothing, -strength),
         ]
         # Feedback b_j enters c_l for all l < j, so that c_l carries the digits of L - l inputs.
-        sizes = [*theta[..., 0], *(c[layer, :, 0] * (depth - 1 - layer) for layer in range(depth))]
+        sizes = [*theta, *(c[layer] * (depth - 1 - layer) for layer in range(depth))]
         for size, partial in zip(sizes, poly.tangents(theta, c, x), strict=True):
             found.append(Tangent(np.abs(size), partial, -curvature * partial))
         return found
@@ -148,39 +148,37 @@ class ClockMotion(Motion):
         Terms of the first form grow with u and those of the second fall; a factor between them does no harm.
         """
         mode = self.moving
-        aim = np.abs(self.target[mode, None])
-        start, rest = self._terms(mode, np.broadcast_to(_LADDER, (len(mode), len(_LADDER))))
+        aim = np.abs(self.target[mode])
+        start, rest = self._terms(mode, _LADDER[:, None])
         found = np.zeros((2, len(self.sigma)))
         for which, before in enumerate((start < aim + rest, aim + start < rest)):
-            found[which, mode] = _BETWEEN[before.sum(axis=1)]
+            found[which, mode] = _BETWEEN[before.sum(axis=0)]
         return found[0], found[1]
 
     def _two_forms(self, mode: Index, u: Array, switch: Array, near_form: Form, far_form: Form) -> Array:
         """Each form where its terms are the smaller ones."""
-        near = u < switch[mode, None]
-        some, every = near.any(axis=1), near.all(axis=1)
-        result = np.empty(u.shape)
-        far = np.flatnonzero(~every)
-        result[far] = far_form(mode[far], u[far])
-        start = np.flatnonzero(some)
-        result[start] = np.where(near[start], near_form(mode[start], u[start]), result[start])
+        near = u < switch[mode]
+        some = np.flatnonzero(near.any(axis=0))
+        result = far_form(mode, u)
+        if len(some):
+            result[:, some] = np.where(near[:, some], near_form(mode[some], u[:, some]), result[:, some])
         return result
 
     def _terms(self, mode: Index, u: Array) -> tuple[Array, Array]:
         """Sizes of the terms of p counted from the start, and of p at rest minus p counted from the rest."""
-        c, distance = np.abs(self.c[:, mode, None]), self.distance[mode, None]
+        c, distance = np.abs(self.c[:, mode]), self.distance[mode]
         walked, left = -distance * np.expm1(-u), distance * np.exp(-u)
-        start = poly.strength(poly.weights_at(np.abs(self.theta[:, mode, None]), c, walked))
-        return start, left * poly.secant(np.abs(self.rest[:, mode, None]), c, left)
+        start = poly.strength(poly.weights_at(np.abs(self.theta[:, mode]), c, walked))
+        return start, left * poly.secant(np.abs(self.rest[:, mode]), c, left)
 
     def _from_start(self, mode: Index, u: Array) -> Array:
         """p as the product of weights that are counted from the start."""
-        return poly.strength(poly.weights_at(self.theta[:, mode, None], self.c[:, mode, None], self.walked(mode, u)))
+        return poly.strength(poly.weights_at(self.theta[:, mode], self.c[:, mode], self.walked(mode, u)))
 
     def _from_rest(self, mode: Index, u: Array) -> Array:
-        return np.asarray(self.target[mode, None] - self._to_rest(mode, u))
+        return np.asarray(self.target[mode] - self._to_rest(mode, u))
 
     def _to_rest(self, mode: Index, u: Array) -> Array:
         """p at rest minus p, as the distance times a secant slope."""
         left = self.left(mode, u)
-        return left * poly.secant(self.rest[:, mode, None], self.c[:, mode, None], -left)
+        return left * poly.secant(self.rest[:, mode], self.c[:, mode], -left)

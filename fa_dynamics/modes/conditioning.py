@@ -45,9 +45,9 @@ def condition(modes: ExactModes, t: Array) -> Array:
     pace = motion.slope(everyone, x) * _velocity(modes, u)
     total = np.zeros(x.shape)
     for tangent, integral in zip(motion.tangents(everyone, x), _sensitivities(modes, u, t), strict=True):
-        total = total + np.abs(tangent.size[:, None] * (tangent.strength + pace * integral))
-    settled = 2 * np.abs(motion.limit)[:, None]
-    return np.asarray(np.where(_settled(modes, u), np.where(np.isfinite(settled), settled, 0.0), total).T)
+        total = total + np.abs(tangent.size * (tangent.strength + pace * integral))
+    settled = 2 * np.abs(motion.limit)
+    return np.asarray(np.where(_settled(modes, u), np.where(np.isfinite(settled), settled, 0.0), total))
 
 
 def error_bound(modes: ExactModes, t: Array) -> Array:
@@ -58,80 +58,86 @@ def error_bound(modes: ExactModes, t: Array) -> Array:
     x = complete.walked(u, t)
     everyone = np.arange(len(motion.sigma))
     terms = np.abs(motion.weights_from_start(everyone, x)).prod(axis=0)
-    terms[moving] = motion.strength_terms(moving, u[moving])
+    terms[:, moving] = motion.strength_terms(moving, u[:, moving])
     slope = np.abs(motion.slope(everyone, x))
     settled = _settled(complete, u)
     speed = np.where(settled, 0.0, slope * np.abs(_velocity(complete, u)))
-    reach = np.where(np.isfinite(motion.distance), motion.distance, 0.0)[:, None]
+    reach = np.where(np.isfinite(motion.distance), motion.distance, 0.0)
     position = np.where(settled, 0.0, slope * reach * POSITION * EPS)
-    largest = np.maximum(np.abs(motion.target), np.abs(motion.strength_at_start))[:, None]
+    largest = np.maximum(np.abs(motion.target), np.abs(motion.strength_at_start))
     left_over = np.where(settled, np.exp(5.0 - FOLDS) * largest, 0.0)
-    local = LOCAL * len(motion.theta) * EPS * terms + speed * (TIME * t + _doubt(complete, u)) + position + left_over
-    return INPUTS * EPS * condition(modes, t) + local.T
+    local = (
+        LOCAL * len(motion.theta) * EPS * terms
+        + speed * (TIME * t[:, None] + _doubt(complete, u))
+        + position
+        + left_over
+    )
+    return np.asarray(INPUTS * EPS * condition(modes, t) + local)
 
 
 def _velocity(modes: ExactModes, u: Array) -> Array:
-    """dx/dt with its relative digits, (modes, time)."""
+    """dx/dt with its relative digits, (time, modes)."""
     motion = modes.motion
-    velocity = np.repeat(motion.velocity_at_start[:, None], u.shape[1], axis=1)
+    velocity = np.repeat(motion.velocity_at_start[None], len(u), axis=0)
     moving = motion.moving
-    velocity[moving] = motion.direction[moving, None] * motion.speed(moving, u[moving])
+    velocity[:, moving] = motion.direction[moving] * motion.speed(moving, u[:, moving])
     return velocity
 
 
 def _settled(modes: ExactModes, u: Array) -> NDArray[np.bool_]:
     """Modes that were moving and have come to rest."""
-    return np.isinf(u) & modes.motion.moving_mask[:, None]
+    return np.asarray(np.isinf(u) & modes.motion.moving_mask)
 
 
 def _doubt(modes: ExactModes, u: Array) -> Array:
-    """Error of time at positions u by the rounding of dt/du, (modes, time): what all panels up to there add up to."""
+    """Error of time at positions u by the rounding of dt/du, (time, modes): what all panels up to there add up to."""
     panels = modes.panels
-    position = panels.left[:, None] + panels.width[:, None] * (NODES + 1) / 2
-    doubts = panels.lasts * modes.rounding(panels.owner, position).mean(axis=1)
+    position = panels.nodes(np.arange(len(panels.left)))
+    doubts = panels.lasts * modes.rounding(panels.owner, position).mean(axis=0)
     doubt = np.zeros_like(u)
     for mode in np.flatnonzero(np.diff(panels.first)):
         own = slice(panels.first[mode], panels.first[mode + 1])
-        which = np.clip(np.searchsorted(panels.left[own], u[mode], side="right") - 1, 0, None)
-        doubt[mode] = np.cumsum(doubts[own])[which]
+        which = np.clip(np.searchsorted(panels.left[own], u[:, mode], side="right") - 1, 0, None)
+        doubt[:, mode] = np.cumsum(doubts[own])[which]
     return doubt
 
 
 def _sensitivities(modes: ExactModes, u: Array, t: Array) -> list[Array]:
-    """int_0^x F_a / F^2 dx at positions u, (modes, time), for the inputs of `Motion.tangents`."""
+    """int_0^x F_a / F^2 dx at positions u, (time, modes), for the inputs of `Motion.tangents`."""
     panels, motion = modes.panels, modes.motion
     owner = panels.owner
-    position = panels.left[:, None] + panels.width[:, None] * (NODES + 1) / 2
-    left = motion.direction[owner, None] * motion.distance[owner, None] * np.exp(-position)
-    rate = legendre.legval(NODES, panels.series.T)  # dt/du = |left| / |F|
+    position = panels.nodes(np.arange(len(owner)))
+    left = motion.direction[owner] * motion.distance[owner] * np.exp(-position)
+    rate = legendre.legval(NODES, panels.series).T  # dt/du = |left| / |F|
     weight = rate * rate / left
     moved = motion.tangents(owner, motion.walked(owner, position))
     # Uniform motion has x = F t, so that x_a = F_a t = F (F_a t / F).
     uniform = np.isinf(motion.distance)
     everyone = np.arange(len(motion.sigma))
-    at_start = motion.tangents(everyone, np.zeros((len(everyone), 1)))
-    velocity = np.where(motion.direction == 0, 1.0, motion.velocity_at_start)[:, None]
+    at_start = motion.tangents(everyone, np.zeros((1, len(everyone))))
+    velocity = np.where(motion.direction == 0, 1.0, motion.velocity_at_start)
     found = []
     for along, fixed in zip(moved, at_start, strict=True):
         integral = _integral_at(modes, along.velocity * weight, u)
-        integral[uniform] = (fixed.velocity / velocity * t)[uniform]
+        integral[:, uniform] = (fixed.velocity / velocity * t[:, None])[:, uniform]
         found.append(integral)
     return found
 
 
 def _integral_at(modes: ExactModes, values: Array, u: Array) -> Array:
-    """int_0^u of node values over panels, at positions u (modes, time); 0 for modes without panels or at rest."""
+    """int_0^u of node values over panels, at positions u (time, modes); 0 for modes without panels or at rest."""
     panels = modes.panels
-    series = values @ FIT.T
-    inside = np.asarray(legendre.legint(series, lbnd=-1, axis=1), dtype=float)
+    series = FIT @ values
+    inside = np.asarray(legendre.legint(series, lbnd=-1), dtype=float)
     result = np.zeros_like(u)
     for mode in np.flatnonzero(np.diff(panels.first)):
         own = slice(panels.first[mode], panels.first[mode + 1])
-        whole = panels.width[own] * series[own, 0]
+        whole = panels.width[own] * series[0, own]
         before = np.cumsum(whole) - whole
-        finite = np.isfinite(u[mode])
-        which = np.searchsorted(panels.left[own], u[mode][finite], side="right") - 1
+        finite = np.isfinite(u[:, mode])
+        at = u[finite, mode]
+        which = np.searchsorted(panels.left[own], at, side="right") - 1
         half = panels.width[own][which] / 2
-        z = (u[mode][finite] - panels.left[own][which]) / half - 1
-        result[mode, finite] = before[which] + half * legendre.legval(z, inside[own][which].T, tensor=False)
+        z = (at - panels.left[own][which]) / half - 1
+        result[finite, mode] = before[which] + half * legendre.legval(z, inside[:, own][:, which], tensor=False)
     return result

@@ -8,9 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from fa_dynamics.modes.entry import last_entry
 from fa_dynamics.modes.motion import EPS, Index, Motion
 from fa_dynamics.modes.panels import NODES, Panels, build
-from fa_dynamics.modes.tail import Tail, evaluate, last_entry, natural_scale, tail
+from fa_dynamics.modes.tail import Tail, evaluate, natural_scale, tail
 
 Array = NDArray[np.float64]
 
@@ -94,91 +95,85 @@ class ExactModes:
             error += motion.target[chosen]
             strength[:, chosen] = error
         mode, time, u = self.panels.invert(t)
-        strength[time, mode] = motion.strength(mode, u[:, None])[:, 0]
+        strength[time, mode] = motion.strength(mode, u[None])[0]
         uniform = np.flatnonzero(np.isinf(motion.distance))
         if len(uniform):
-            strength[:, uniform] = motion.weights_from_start(uniform, self._uniform(uniform, t)).prod(axis=0).T
+            strength[:, uniform] = motion.weights_from_start(uniform, self._uniform(uniform, t)).prod(axis=0)
         return strength
 
     def weights(self, t: Array) -> Array:
         """theta_1..theta_L at increasing times, (L, time, modes)."""
         motion, moving = self.motion, self.motion.moving
-        x = np.zeros((len(motion.sigma), len(t)))
+        x = np.zeros((len(t), len(motion.sigma)))
         uniform = np.flatnonzero(np.isinf(motion.distance))
-        x[uniform] = self._uniform(uniform, t)
-        weights = motion.weights_from_start(np.arange(len(x)), x)
-        weights[:, moving] = motion.weights(moving, self.positions(t)[moving])
-        return weights.transpose(0, 2, 1)
+        x[:, uniform] = self._uniform(uniform, t)
+        weights = motion.weights_from_start(np.arange(x.shape[1]), x)
+        weights[:, :, moving] = motion.weights(moving, self.positions(t)[:, moving])
+        return weights
 
     def positions(self, t: Array) -> Array:
-        """u of every mode at increasing times, (modes, time): inf at rest, nan for uniform motion."""
+        """u of every mode at increasing times, (time, modes): inf at rest, nan for uniform motion."""
         motion = self.motion
-        u = np.full((len(motion.sigma), len(t)), np.inf)
-        u[np.isinf(motion.distance)] = np.nan
+        u = np.full((len(t), len(motion.sigma)), np.inf)
+        u[:, np.isinf(motion.distance)] = np.nan
         chosen, tails = self.tails
         if len(chosen):
             with np.errstate(divide="ignore"):  # long after, nothing is left of the distance
-                part = self._in_tail(tails.distances, t).T / motion.distance[chosen, None]
-                u[chosen] = -np.log(part)
+                u[:, chosen] = -np.log(self._in_tail(tails.distances, t) / motion.distance[chosen])
         mode, time, inside = self.panels.invert(t)
-        u[mode, time] = inside
+        u[time, mode] = inside
         return u
 
     def walked(self, u: Array, t: Array) -> Array:
-        """x of all modes at positions u (modes, time) and times t."""
+        """x of all modes at positions u (time, modes) and times t."""
         motion = self.motion
         x = np.zeros_like(u)
-        x[motion.moving] = motion.walked(motion.moving, u[motion.moving])
+        x[:, motion.moving] = motion.walked(motion.moving, u[:, motion.moving])
         uniform = np.flatnonzero(np.isinf(motion.distance))
-        x[uniform] = self._uniform(uniform, t)
+        x[:, uniform] = self._uniform(uniform, t)
         return x
 
     def learning_times(self, level: float) -> Array:
         """Earliest time after which |p - s| <= (1 - level) |s| for good, (modes,); inf if never.
 
-        p is looked at on the nodes of all panels; its last entry into the band is found by bisection, or in the tail.
+        p is looked at on a ladder in the tails and on the nodes of all panels, peaks between them included.
         """
-        motion, panels, moving = self.motion, self.panels, self.motion.moving
+        motion, travelled = self.motion, np.diff(self.panels.first) > 0
         band = (1 - level) * np.abs(motion.target)
-        at_start = np.abs(motion.strength_at_start - motion.target) <= band
-        times = np.where(at_start & (motion.direction == 0), 0.0, np.inf)
-        late = np.zeros(len(motion.sigma), dtype=bool)
+        inside = np.abs(motion.strength_at_start - motion.target) <= band
+        times = np.where(inside & (motion.direction == 0), 0.0, np.inf)
         chosen, tails = self.tails
-        if len(chosen):
-            entry = last_entry(tails, motion.curvature[chosen] * band[chosen])
-            late[chosen] = ~np.isnan(entry)
-            times[chosen] = np.where(late[chosen], self.joined[chosen] + entry, times[chosen])
-        travelled = np.diff(panels.first)[moving] > 0
-        times[moving[~late[moving] & ~travelled]] = 0.0
-        early = moving[~late[moving] & travelled]
-        if len(early):
-            times[early] = self._entry_in_panels(early, band, at_start)
-        return times
+        aimed = np.flatnonzero(band[chosen] > 0)
+        if len(aimed):  # a target of zero is approached for ever
+            mode = chosen[aimed]
+            waited = tails.last_entry(aimed, motion.curvature[mode] * band[mode])
+            times[mode] = self.joined[mode] + waited
+        on_panels = np.flatnonzero((band > 0) & motion.moving_mask & travelled & ~np.isfinite(times))
+        if len(on_panels):
+            times[on_panels] = self._entry_in_panels(on_panels, band)
+        with_tail = chosen[aimed]
+        # nan: inside all the way; inf: rounding puts the entry where the tail begins behind that place
+        times[with_tail] = np.where(np.isinf(times[with_tail]), self.joined[with_tail], times[with_tail])
+        return np.where(np.isnan(times), 0.0, times)
 
-    def _entry_in_panels(self, mode: Index, band: Array, at_start: NDArray[np.bool_]) -> Array:
-        """Time of the last entry into the band, for modes (n,) that have panels and are inside where those end."""
+    def _entry_in_panels(self, mode: Index, band: Array) -> Array:
+        """Time of the last entry into the band on the panels of modes (n,); inf if outside at their ends."""
         motion, panels = self.motion, self.panels
-        own = panels.of(mode)
-        owner = panels.owner[own]
-        u = panels.left[own, None] + panels.width[own, None] * (NODES + 1) / 2
-        outside = np.abs(motion.strength(owner, u) - motion.target[owner, None]) > band[owner, None]
-        flat = u.ravel()
-        numbered = np.where(outside, np.arange(outside.size).reshape(outside.shape), -1).max(axis=1)
-        counts = np.diff(panels.first)[mode]
-        first = np.concatenate([[0], np.cumsum(counts)[:-1]])
-        last = np.maximum.reduceat(numbered, first)
-        final = (first + counts) * len(NODES) - 1
-        never = (last == final) & ~np.isin(mode, self.tails[0])
-        low = np.where(last >= 0, flat[last], 0.0)
-        end = panels.left[own][first + counts - 1] + panels.width[own][first + counts - 1]
-        following = np.where(last == final, end, flat[np.minimum(last + 1, final)])
-        high = np.where(last >= 0, following, flat[first * len(NODES)])
-        for _ in range(60):
-            middle = 0.5 * (low + high)
-            gap = np.abs(motion.strength(mode, middle[:, None])[:, 0] - motion.target[mode]) - band[mode]
-            low, high = np.where(gap > 0, middle, low), np.where(gap > 0, high, middle)
-        reached = panels.time_at(panels.containing(mode, high), high)
-        return np.where(never, np.inf, np.where((last < 0) & at_start[mode], 0.0, reached))
+        nodes = panels.nodes(panels.of(mode)).T.ravel()
+        counts = len(NODES) * np.diff(panels.first)[mode]
+        last = panels.first[mode + 1] - 1
+        after = np.cumsum(counts)
+        edges = np.concatenate([panels.left[last] + panels.width[last], np.zeros(len(mode))])
+        position = np.insert(nodes, np.concatenate([after, after - counts]), edges)
+
+        def excess(number: Index, u: Array) -> Array:
+            k = mode[number]
+            return np.asarray((np.abs(motion.strength(k, u[None])[0] - motion.target[k]) - band[k]) / band[k])
+
+        entry, outside = last_entry(excess, np.repeat(np.arange(len(mode)), counts + 2), position)
+        u = np.nan_to_num(entry)
+        reached = panels.time_at(panels.containing(mode, u), u)
+        return np.where(outside, np.inf, np.where(np.isnan(entry), 0.0, reached))
 
     def _in_tail(self, series: Array, t: Array) -> Array:
         """A series (terms, n) of modes with a tail at increasing times, (time, n); before they begin, as there."""
@@ -197,21 +192,21 @@ class ExactModes:
         return result
 
     def _uniform(self, mode: Index, t: Array) -> Array:
-        return np.asarray(self.motion.velocity_at_start[mode, None] * t)
+        return np.asarray(self.motion.velocity_at_start[mode] * t[:, None])
 
     def _rate(self, mode: Index, u: Array) -> Array:
         """dt/du = (distance to rest) / speed."""
-        return np.asarray(self.motion.distance[mode, None] * np.exp(-u) / self._positive_speed(mode, u))
+        return np.asarray(self.motion.distance[mode] * np.exp(-u) / self._positive_speed(mode, u))
 
     def rounding(self, mode: Index, u: Array) -> Array:
-        """Relative rounding error of dt/du for moving modes (n,) at positions u (n, points)."""
+        """Relative rounding error of dt/du for moving modes (n,) at positions u (points, n)."""
         return np.asarray(EPS * self.motion.speed_terms(mode, u) / self._positive_speed(mode, u))
 
     def _positive_speed(self, mode: Index, u: Array) -> Array:
         """Before a fold rounding may leave nothing of the speed, or less."""
         speed = self.motion.speed(mode, u)
-        none = np.flatnonzero((speed <= NOTHING).any(axis=1))
+        none = np.flatnonzero((speed <= NOTHING).any(axis=0))
         if len(none):
-            least = EPS * EPS * self.motion.speed_terms(mode[none], u[none]) + np.finfo(float).tiny
-            speed[none] = np.maximum(speed[none], least)
+            least = EPS * EPS * self.motion.speed_terms(mode[none], u[:, none]) + np.finfo(float).tiny
+            speed[:, none] = np.maximum(speed[:, none], least)
         return speed

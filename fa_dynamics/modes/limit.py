@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fa_dynamics.errors import IntegrationError
 from fa_dynamics.modes.polynomials import Stack, coefficients, slope, strength, weights_at
+from fa_dynamics.modes.turning_points import turning_points
 
 Array = NDArray[np.float64]
 
@@ -17,6 +19,13 @@ DOUBLINGS = 2100
 
 BISECTIONS = 400
 """Of the safeguarded Newton iteration: at most every second one halves the bracket."""
+
+LARGEST = 1e140
+"""Of the coefficients of p: of larger ones, products of a few would leave the range of numbers."""
+
+COMPANION = 16
+"""Coefficients of p up to which the eigenvalues of a companion matrix find all critical points (depth 4); at degree 63
+they lose some."""
 
 SMALL, STAGNANT = 1e-6, 0.9
 """Relative length below which a Newton step is always taken, and part of the step before that shows round-off."""
@@ -40,7 +49,8 @@ def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
     ndarray
         (modes,): 0 where the start is at rest, inf where p is constant ahead or nothing stops the clock.
     """
-    start = sigma - curvature * strength(theta)
+    with np.errstate(over="ignore", invalid="ignore"):  # judged below
+        start = sigma - curvature * strength(theta)
     direction = np.sign(start)
 
     def error(distance: Array) -> Array:
@@ -50,8 +60,13 @@ def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
     low = np.zeros_like(sigma)
     high = np.full_like(sigma, np.inf)
     open_ = start != 0
-    p = coefficients(theta, c)
-    for point in _critical_points(p, direction, open_ & (_sign_changes(p, start, curvature, direction) > 1)):
+    with np.errstate(over="ignore", invalid="ignore"):  # judged by the next line
+        p = coefficients(theta, c)
+    if not ((np.abs(p) < LARGEST).all() and np.isfinite(start).all()):
+        raise IntegrationError("start: weights and feedback of this size leave the range of floating-point numbers")
+    several = open_ & (_sign_changes(p, start, curvature, direction) > 1)
+    find = _critical_points if len(p) <= COMPANION else _turning_points_ahead
+    for point in find(theta, c, direction, several):
         tried = open_ & np.isfinite(point) & (point > low)
         value = error(np.where(tried, point, 0.0))
         high = np.where(tried & (value <= 0), point, high)
@@ -74,8 +89,23 @@ def _sign_changes(p: Array, start: Array, curvature: Array, direction: Array) ->
     return changes
 
 
-def _critical_points(p: Array, direction: Array, wanted: NDArray[np.bool_]) -> list[Array]:
+def _turning_points_ahead(theta: Stack, c: Stack, direction: Array, wanted: NDArray[np.bool_]) -> list[Array]:
+    """Distances to the turning points of p ahead, as `_critical_points`, for polynomials of high degree."""
+    chosen = np.flatnonzero(wanted)
+    which, tau = turning_points(np.asarray(theta)[:, chosen], np.asarray(c)[:, chosen])
+    distance = tau * direction[chosen][which]
+    which, distance = which[distance > 0], distance[distance > 0]
+    order = np.lexsort((distance, which))
+    which, distance = which[order], distance[order]
+    rank = np.arange(len(which)) - np.searchsorted(which, which)
+    ahead = np.full((rank.max(initial=-1) + 1, len(direction)), np.inf)
+    ahead[rank, chosen[which]] = distance
+    return list(ahead)
+
+
+def _critical_points(theta: Stack, c: Stack, direction: Array, wanted: NDArray[np.bool_]) -> list[Array]:
     """Real parts of the roots of dp/dtau ahead, ascending, padded with inf: each an array (modes,)."""
+    p = coefficients(theta, c)
     powers = np.arange(1, len(p))
     derivative = p[1:] * powers[:, None] * direction ** (powers[:, None] - 1)
     ahead = np.full((len(derivative) - 1, p.shape[1]), np.inf)
@@ -166,7 +196,8 @@ def _bracketed_newton(
         width = np.abs(following - x)
         found[open_] = following
         # Rounding moves the last steps to and fro, while those towards a root of any order shrink.
-        moving = ~there & (width > np.spacing(x)) & ~(twice & taken & (width < SMALL * x) & (width >= STAGNANT * before))
+        stagnant = twice & taken & (width < SMALL * x) & (width >= STAGNANT * before)
+        moving = ~there & (width > np.spacing(x)) & ~stagnant
         if not moving.any():
             break
         open_, x, low, high, before = open_[moving], following[moving], low[moving], high[moving], width[moving]

@@ -62,15 +62,15 @@ class Motion(ABC):
 
     @abstractmethod
     def weights(self, mode: Index, u: Array) -> Array:
-        """theta_1..theta_L of moving modes (n,) at positions u (n, points): (L, n, points)."""
+        """theta_1..theta_L of moving modes (n,) at positions u (points, n): (L, points, n)."""
 
     @abstractmethod
     def weights_from_start(self, mode: Index, x: Array) -> Array:
-        """theta_1..theta_L of any modes (n,) at x (n, points), counted from the start: (L, n, points)."""
+        """theta_1..theta_L of any modes (n,) at x (points, n), counted from the start: (L, points, n)."""
 
     @abstractmethod
     def strength(self, mode: Index, u: Array) -> Array:
-        """p of moving modes (n,) at positions u (n, points)."""
+        """p of moving modes (n,) at positions u (points, n)."""
 
     @abstractmethod
     def strength_terms(self, mode: Index, u: Array) -> Array:
@@ -78,7 +78,7 @@ class Motion(ABC):
 
     @abstractmethod
     def speed(self, mode: Index, u: Array) -> Array:
-        """|F| of moving modes (n,) at positions u (n, points), to relative digits up to the rest."""
+        """|F| of moving modes (n,) at positions u (points, n), to relative digits up to the rest."""
 
     @abstractmethod
     def speed_terms(self, mode: Index, u: Array) -> Array:
@@ -86,11 +86,11 @@ class Motion(ABC):
 
     @abstractmethod
     def slope(self, mode: Index, x: Array) -> Array:
-        """dp/dx of any modes (n,) at x (n, points)."""
+        """dp/dx of any modes (n,) at x (points, n)."""
 
     @abstractmethod
     def tangents(self, mode: Index, x: Array) -> list[Tangent]:
-        """Derivatives with respect to all inputs, of any modes (n,) at x (n, points)."""
+        """Derivatives with respect to all inputs, of any modes (n,) at x (points, n)."""
 
     @abstractmethod
     def approach(self, mode: Index) -> Array:
@@ -99,7 +99,8 @@ class Motion(ABC):
     @cached_property
     def strength_at_start(self) -> Array:
         """p(0), (modes,)."""
-        return np.asarray(self.theta.prod(axis=0))
+        with np.errstate(over="ignore"):  # judged where the rest is looked for
+            return np.asarray(self.theta.prod(axis=0))
 
     @cached_property
     def direction(self) -> Array:
@@ -125,9 +126,9 @@ class Motion(ABC):
         return np.where(curved, self.sigma / np.where(curved, self.curvature, 1.0), self.strength_at_start)
 
     def walked(self, mode: Index, u: Array) -> Array:
-        """x of moving modes (n,) at positions u (n, points)."""
-        return np.asarray(-(self.direction * self.distance)[mode, None] * np.expm1(-u))
+        """x of moving modes (n,) at positions u (points, n)."""
+        return np.asarray(-(self.direction * self.distance)[mode] * np.expm1(-u))
 
     def left(self, mode: Index, u: Array) -> Array:
-        """x at rest minus x, of moving modes (n,) at positions u (n, points)."""
-        return np.asarray((self.direction * self.distance)[mode, None] * np.exp(-u))
+        """x at rest minus x, of moving modes (n,) at positions u (points, n)."""
+        return np.asarray((self.direction * self.distance)[mode] * np.exp(-u))

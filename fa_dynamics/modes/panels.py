@@ -21,7 +21,7 @@ from fa_dynamics.errors import IntegrationError
 Array = NDArray[np.float64]
 Index = NDArray[np.int_]
 Rate = Callable[[Index, Array], Array]
-"""A function of modes (n,) and positions u (n, nodes)."""
+"""A function of modes (n,) and positions u (nodes, n)."""
 
 ORDER = 16
 NODES, _QUADRATURE = legendre.leggauss(ORDER)
@@ -35,7 +35,7 @@ CONVERGED, NOISE = 1e-12, 30.0
 """A series is taken when its last two coefficients, relative to the first, are below this much, or below this many
 times the rounding error of its values. Near the start of a panel the omitted coefficients add up."""
 
-FEW = (0, ORDER // 2, ORDER - 1)
+FEW = [0, ORDER // 2, ORDER - 1]
 """Nodes at which rounding errors are estimated."""
 
 SMALLEST = 2.0**-70
@@ -74,7 +74,7 @@ class Panels:
     began, lasts
         Time at the left end, and time spent inside.
     series
-        (panels, ORDER): Legendre coefficients of dt/du in z = 2 (u - left) / width - 1.
+        (ORDER, panels): Legendre coefficients of dt/du in z = 2 (u - left) / width - 1.
     """
 
     first: Index
@@ -88,6 +88,10 @@ class Panels:
     def owner(self) -> Index:
         """Mode of every panel."""
         return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
+
+    def nodes(self, panel: Index) -> Array:
+        """Positions of the nodes of the given panels, (nodes, n)."""
+        return self.left[panel] + self.width[panel] * (NODES[:, None] + 1) / 2
 
     def of(self, mode: Index) -> Index:
         """Panels of the given modes, mode by mode."""
@@ -126,10 +130,10 @@ class Panels:
     def powers(self) -> Array:
         """Coefficients of time since the left end in powers 0..ORDER of z, (ORDER + 1, panels)."""
         half = self.width / 2
-        rates = (self.series @ _POWERS).T * half
+        rates = _POWERS.T @ self.series * half
         powers = np.empty((ORDER + 1, len(half)))
         powers[1:] = rates / np.arange(1, ORDER + 1)[:, None]
-        powers[0] = (powers[1::2] - np.pad(powers[2::2], ((0, 0), (0, 0)))).sum(axis=0)
+        powers[0] = (powers[1::2] - powers[2::2]).sum(axis=0)
         return powers
 
     def time_at(self, panel: Index, u: Array) -> Array:
@@ -155,7 +159,7 @@ class Panels:
 
     def _guess(self, panel: Index, goal: Array) -> Array:
         """Cubic through the ends of a panel with the slopes there, flattened so that it is monotone."""
-        ends = self.width / 2 * np.array([self.series @ (-1.0) ** np.arange(ORDER), self.series.sum(axis=1)])
+        ends = self.width / 2 * np.array([(-1.0) ** np.arange(ORDER) @ self.series, self.series.sum(axis=0)])
         slopes = self.lasts / np.maximum(ends, self.lasts / 6)
         left, right = slopes[:, panel]
         s = goal / self.lasts[panel]
@@ -211,24 +215,24 @@ def build(rate: Rate, rounding: Rate, modes: int, active: Index, end: Array) -> 
         total += len(mode)
         if total > MOST * max(1, len(active)):
             raise IntegrationError("time cannot be resolved for some of these modes: their scales lie too far apart")
-        u = left[:, None] + width[:, None] * (NODES + 1) / 2
-        series = rate(mode, u) @ FIT.T
-        tail = (np.abs(series[:, -1]) + np.abs(series[:, -2])) / np.abs(series[:, 0])
+        u = left + width * (NODES[:, None] + 1) / 2
+        series = FIT @ rate(mode, u)
+        tail = (np.abs(series[-1]) + np.abs(series[-2])) / np.abs(series[0])
         good = (tail <= CONVERGED) | (width <= SMALLEST)
         open_ = np.flatnonzero(~good)
         if len(open_):  # what rounding leaves does not fall below it
-            noise = rounding(mode[open_], u[open_][:, FEW]).min(axis=1)
+            noise = rounding(mode[open_], u[FEW][:, open_]).min(axis=0)
             good[open_] = tail[open_] <= CONVERGED + NOISE * noise
-        taken.append((mode[good], left[good], width[good], series[good]))
+        taken.append((mode[good], left[good], width[good], series[:, good]))
         mode, left, half = mode[~good], left[~good], width[~good] / 2
         mode, left, width = np.tile(mode, 2), np.concatenate([left, left + half]), np.tile(half, 2)
     if not taken:
-        taken = [(mode, left, width, np.empty((0, ORDER)))]
-    mode, left, width, series = (np.concatenate(parts) for parts in zip(*taken, strict=True))
+        taken = [(mode, left, width, np.empty((ORDER, 0)))]
+    mode, left, width, series = (np.concatenate(parts, axis=-1) for parts in zip(*taken, strict=True))
     order = np.lexsort((left, mode))
-    mode, left, width, series = mode[order], left[order], width[order], series[order]
+    mode, left, width, series = mode[order], left[order], width[order], series[:, order]
     first = np.searchsorted(mode, np.arange(modes + 1))
-    lasts = width * series[:, 0]
+    lasts = width * series[0]
     began = np.empty_like(lasts)
     elapsed = np.zeros(modes)  # sums of one mode only, since another's large times would cost digits
     for position in range(np.diff(first).max(initial=0)):

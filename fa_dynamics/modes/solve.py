@@ -15,10 +15,12 @@ from fa_dynamics.derive.rules import Rule
 from fa_dynamics.errors import InputError
 from fa_dynamics.measures import learning_times as times_of_curve
 from fa_dynamics.measures.learning import Order, order_of_learning
+from fa_dynamics.modes.clocked import ClockMotion
 from fa_dynamics.modes.conditioning import error_bound
 from fa_dynamics.modes.exact import ExactModes
 from fa_dynamics.modes.integrate import ChainSolution, checked_times, layer_table, solve_chain
 from fa_dynamics.modes.lines import motion_of
+from fa_dynamics.modes.prediction import Prediction, predict_order
 
 Array = NDArray[np.float64]
 
@@ -130,13 +132,41 @@ class ModeCurves:
         """Rank correlation of target and learning time, and the verdict on implicit regularization."""
         return order_of_learning(self.learning_times(level), np.nan_to_num(self.target), self.curvature)
 
+    def predicted(self, level: float | None = None) -> Prediction | None:
+        """The order of learning that a theorem predicts for these modes, if one applies.
+
+        Parameters
+        ----------
+        level
+            Of the learning times; None for a prediction that holds at every level.
+
+        Returns
+        -------
+        Prediction or None
+            None where the hypotheses of no theorem hold, or where the rule has no clock.
+
+        Notes
+        -----
+        Sources: girotti2021.order-convexity, girotti2021.regularisation, girotti2021.anti-regularisation.
+        """
+        motions = [part.motion for part in self._exact]
+        clocked = [motion for motion in motions if isinstance(motion, ClockMotion)]
+        if not clocked or len(clocked) < len(motions):
+            return None
+        theta, c = (np.concatenate([getattr(motion, name) for motion in clocked], axis=1) for name in ("theta", "c"))
+        return predict_order(self.correlation, self.curvature, theta, c, level=level)
+
     def __repr__(self) -> str:
         how = "solved exactly" if self.method == "exact" else "by integration of the derived chain"
         return (
             f"ModeCurves: {len(self.correlation)} modes under {self.rule.name!r}, depth {self.depth}, {how}\n"
             f"  {len(self.t)} times up to t = {self.t[-1]:g}; largest error {self.error.max():.1e}\n"
-            f"  order at level 0.5: {self.order()}"
+            f"  order at level 0.5: {self.order()}{_because(self.predicted(0.5))}"
         )
+
+
+def _because(prediction: Prediction | None) -> str:
+    return "" if prediction is None else f"\n  predicted: {prediction}"
 
 
 def solve_modes(

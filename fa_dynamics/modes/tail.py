@@ -1,9 +1,9 @@
 """The approach to a rest in its normal form, where all modes converge like exponentials.
 
 Near a rest the distance y = |x* - x| obeys dy/dt = -f(y), f(y) = f_1 y + f_2 y^2 + .. with f_1 > 0. The analytic change
-of variable of Poincare and Koenigs makes this dz/dt = -f_1 z. As a series in z it ends at the nearest complex singularity;
-in v = z / (1 + m z), with m = 1 or -1 on the side where f is slower or faster than f_1 y, it reaches much further (for a
-quadratic f it has one term). So y and f(y) are polynomials of v: one exponential for every output time, no inversion.
+of variable of Poincare and Koenigs makes this dz/dt = -f_1 z. A series in z ends at the nearest complex singularity;
+in v = z / (1 + m z), with m = 1 or -1 where f is slower or faster than f_1 y, it reaches much further, and has one term
+for a quadratic f. So y and f(y) are polynomials of v: one exponential for every output time, and no inversion.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fa_dynamics.modes.entry import last_entry
+
 Array = NDArray[np.float64]
+Index = NDArray[np.int_]
 
 ORDER = 24
 """Terms of the series. More would begin the tail earlier, and cost more per mode."""
@@ -72,10 +75,25 @@ class Tail:
         z /= 1 + bend * z
         return np.asarray(z)
 
-    def waited(self, v: Array) -> Array:
-        """Time from the beginning to v, (modes,)."""
-        ratio = v * (1 - self.bend * self.begin) / (self.begin * (1 - self.bend * v))
-        return np.asarray(-np.log(ratio) / self.rate)
+    def waited(self, some: Index, v: Array) -> Array:
+        """Time from the beginning to v, for some modes (n,)."""
+        bend, begin = self.bend[some], self.begin[some]
+        ratio = v * (1 - bend * begin) / (begin * (1 - bend * v))
+        return np.asarray(-np.log(ratio) / self.rate[some])
+
+    def last_entry(self, some: Index, speed: Array) -> Array:
+        """Time from the beginning until |dx/dt| is below `speed` > 0 for good, for some modes (n,).
+
+        nan if it is from the beginning on.
+        """
+        series, begin = self.speeds[:, some], self.begin[some]
+
+        def excess(number: Index, passed: Array) -> Array:
+            return evaluate(series[:, number], begin[number] * (1 - passed)) / speed[number] - 1
+
+        ladder = np.tile(np.linspace(0.0, 1.0, RUNGS + 1), len(some))
+        entry, _ = last_entry(excess, np.repeat(np.arange(len(some)), RUNGS + 1), ladder)
+        return self.waited(some, begin * (1 - entry))
 
 
 def evaluate(series: Array, v: Array) -> Array:
@@ -85,21 +103,6 @@ def evaluate(series: Array, v: Array) -> Array:
         total += coefficient
         total *= v
     return np.asarray(total)
-
-
-def last_entry(tails: Tail, speed: Array) -> Array:
-    """Time from the beginning until |dx/dt| is below `speed` (modes,) for good; nan if it is from the beginning on."""
-    rungs = np.arange(RUNGS + 1)[:, None] / RUNGS
-    above = evaluate(tails.speeds[:, None], tails.begin * rungs) > speed
-    first = np.argmax(above, axis=0)
-    low, high = tails.begin * (first - 1) / RUNGS, tails.begin * first / RUNGS
-    never = speed == 0  # a target of zero is approached for ever
-    for _ in range(ITERATIONS):
-        middle = 0.5 * (low + high)
-        over = evaluate(tails.speeds, middle) > speed
-        low, high = np.where(over, low, middle), np.where(over, middle, high)
-    waited = tails.waited(np.where(above.any(axis=0) & ~never, low, tails.begin))
-    return np.where(never, np.inf, np.where(above.any(axis=0), waited, np.nan))
 
 
 def natural_scale(velocity: Array) -> Array:

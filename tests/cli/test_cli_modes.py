@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray
 
 import fa_dynamics as fa
 
@@ -174,3 +175,58 @@ def test_bad_use(call, case):
 def test_bad_use_leaves_no_folder(call, tmp_path):
     assert call("modes", *SPECTRUM, "--feedback", "1,2", "--out", tmp_path / "new").complaint
     assert not (tmp_path / "new").exists()
+
+
+def test_predicting_theorem(call):
+    found = call("modes", *SPECTRUM, "--rule", "fa,bp", "--start", "fa=-4,0", "--level", "0.99", "--json").json["rules"]
+    assert found["fa"]["verdict"] == found["fa"]["predicted_verdict"] == "negligible-first"
+    assert found["fa"]["predicted_by"] == "girotti2021.anti-regularisation"
+    assert found["bp"]["predicted_by"] is None
+    text = call("modes", *SPECTRUM, "--rule", "fa", "--start", "-4,0").out
+    assert "predicted: negligible-first by girotti2021.anti-regularisation" in text
+
+
+def test_figures_of_feedback_alignment(call, tmp_path):
+    out = tmp_path / "figures"
+    options = ["--rule", "fa,bp", "--start", "fa=-2.2,0", "--bifurcation", "--landscape", "--out", str(out)]
+    result = call("modes", *SPECTRUM, *options)
+    assert "wrote modes.png, bifurcation.png, landscape.png" in " ".join(result.out.split())
+    for name in ("modes", "bifurcation", "landscape"):
+        assert (out / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_phase_diagram(call, tmp_path):
+    """Shares of a coarse plane, against the orders of its points solved one by one."""
+    out = tmp_path / "diagram"
+    options = ["modes", "--spectrum", "4,2,1", "--phase-diagram", "--x", "theta_1=-4:4", "--y", "theta_2=-2:2"]
+    options += ["--points", "9", "--level", "0.9", "--out", str(out)]
+    found = call(*options, "--json").json
+    assert found["x"] == {"name": "theta_1", "from": -4.0, "to": 4.0, "points": 9}
+    verdicts = []
+    for x in np.linspace(-4, 4, 9):
+        for y in np.linspace(-2, 2, 9):
+            verdicts.append(fa.solve_modes([4, 2, 1], start=[x, y], t=[1.0]).order(0.9).verdict)
+    for name in ("principal-first", "negligible-first", "mixed", "simultaneous"):
+        assert found["share"][name] == pytest.approx(verdicts.count(name) / 81, abs=1e-12)
+    assert found["agreement"] == 1.0
+    assert (out / "phase.png").exists()
+    with xarray.open_dataset(out / "phase.nc") as saved:
+        assert saved.sizes["theta_1"] == saved.sizes["theta_2"] == 9
+    assert "share of" in call(*options).out
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--x", "theta_1=-4:4"], "x"),
+        (["--bifurcation"], "out"),
+        (["--rule", "bp", "--landscape", "--out", "unused"], "rule"),
+        (["--phase-diagram", "--rule", "bp"], "rule"),
+        (["--phase-diagram", "--x", "theta_9=-4:4"], "x"),
+        (["--phase-diagram", "--points", "1"], "points"),
+    ],
+)
+def test_bad_diagrams(call, options, named, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call("modes", *SPECTRUM, *options).complaint.startswith(f"{named}:")
+    assert not list(tmp_path.iterdir())

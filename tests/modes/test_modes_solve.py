@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
+from scipy.integrate import quad, solve_ivp
 from scipy.special import hyp2f1
 
 import fa_dynamics as fa
@@ -228,6 +228,21 @@ def test_learning_time_is_the_last_entry(depth, level):
         assert abs(abs(edge[at, mode] - sigma[mode]) - band) < 1e-10
         early = np.searchsorted(when, times[mode] * (1 - 1e-6))
         assert abs(edge[early, mode] - sigma[mode]) > band * (1 - 1e-10)
+
+
+@pytest.mark.parametrize("beyond", [1e-4, 1e-8, 1e-12])
+@pytest.mark.parametrize("x", [-0.7, -0.63, -0.9, -0.99])
+def test_short_excursions(x, beyond):
+    """A band that ends just below a maximum of p is left for a moment only, between samples of any grid.
+
+    With b = 1/2 and k = 3, p = theta_1^3 - 3 theta_1, and theta_1 falls through the maximum p = 2 at -1 to where p = s.
+    """
+    s, step = 1.5, np.sqrt(beyond * 0.5 / 3)  # p = 2 - 3 (theta_1 + 1)^2 near the maximum
+    curves = fa.solve_modes([s], 1.0, 2, "fa", [x, x * x - 3], 0.5, t=[1.0])
+    edge = quad(lambda z: 2 / (z**3 - 3 * z - s), -1 - step, x, epsabs=1e-13)[0]
+    level = 1 - (0.5 / s) * (1 - beyond)
+    assert curves.learning_times(level)[0] == pytest.approx(edge, abs=1e-2 * step + 1e-9)
+    assert curves.learning_times(1 - 0.5 / s * (1 + 1e-9))[0] == 0  # the band a little wider is never left
 
 
 def test_learning_times_of_special_modes():
