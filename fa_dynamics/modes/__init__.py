@@ -1,6 +1,7 @@
 """One scalar chain per mode: exact where it has a clock, integrated where it has none."""
 
 from fa_dynamics.modes.clock import Clock, clock_of
+from fa_dynamics.modes.closed_forms import balanced_time, two_layer_backpropagation, zero_start_time
 from fa_dynamics.modes.equilibria import Equilibria, equilibria
 from fa_dynamics.modes.exact import ExactModes
 from fa_dynamics.modes.integrate import integrate_chain
@@ -16,6 +17,7 @@ __all__ = [
     "ModeCurves",
     "PhaseDiagram",
     "Prediction",
+    "balanced_time",
     "clock_of",
     "equilibria",
     "integrate_chain",
@@ -23,4 +25,6 @@ __all__ = [
     "phase_diagram",
     "predict_order",
     "solve_modes",
+    "two_layer_backpropagation",
+    "zero_start_time",
 ]

@@ -152,6 +152,7 @@ class Panels:
                 break
             z[late], step = _newton(powers[:, late], z[late], goal[late])
             late = late[step > SETTLED]
+        z[late] = _bisected(powers[:, late], goal[late])
         u = self.left[panel] + self.width[panel] / 2 * (z + 1)
         early = (self.left[panel] == 0) & (z + 1 < EARLY)
         u[early] = self._polished(powers[:, early], u[early], goal[early], self.width[panel[early]])
@@ -183,6 +184,16 @@ def _with_slope(powers: Array, z: Array) -> tuple[Array, Array]:
         value *= z
         value += coefficient
     return value, slope
+
+
+def _bisected(powers: Array, goal: Array) -> Array:
+    """Where rounding leaves no slope to follow."""
+    low, high = np.full_like(goal, -1.0), np.ones_like(goal)
+    for _ in range(60 if len(goal) else 0):
+        middle = 0.5 * (low + high)
+        beyond = _with_slope(powers, middle)[0] > goal
+        low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
+    return 0.5 * (low + high)
 
 
 def _newton(powers: Array, z: Array, goal: Array) -> tuple[Array, Array]:

@@ -59,7 +59,7 @@ class ModeCurves:
 
     @property
     def method(self) -> Literal["exact", "integrated"]:
-        """'exact': solved in closed form up to one quadrature, to near machine precision.
+        """'exact': solved up to one quadrature, to near machine precision.
 
         'integrated': the derived chain was integrated numerically, because the rule leaves no single line to move on.
         """
@@ -181,11 +181,12 @@ def solve_modes(
     rtol: float = 1e-10,
     atol: float = 1e-13,
 ) -> ModeCurves:
-    """Solve the scalar chain of every mode, dtheta_l/dt = c_l theta_1 .. theta_{l-1} (sigma - lambda p).
+    """Solve the scalar chain of every mode, such as dtheta_l/dt = c_l theta_1 .. theta_{l-1} (sigma - lambda p).
 
-    For rules with fixed feedback the chain runs on one clock, dtau/dt = sigma - lambda p(tau) with p a
-    polynomial of degree 2^L - 1, and is solved to near machine precision from any start, with feedback of any signs,
-    zero included, up to depth 6 (degree 63). Deeper chains and other rules are integrated.
+    With fixed feedback the chain runs on one clock, dtau/dt = sigma - lambda p(tau) with p a polynomial of degree
+    2^L - 1, up to depth 6 (degree 63), from any start, with feedback of any signs, zero included. Under
+    backpropagation the conserved theta_j^2 - theta_i^2 leave one line, at any depth, for lambda > 0. Both are solved to
+    near machine precision; other rules, and deeper clocks, are integrated.
 
     Parameters
     ----------
@@ -219,6 +220,10 @@ def solve_modes(
     Notes
     -----
     Sources: girotti2021.clock, girotti2021.global-convergence. The polynomials are those of `derive.chain`.
+
+    Accuracy: 1e-12 max(abs(p), 1e-3 abs(s), 1e-3 abs(p(0))), and ten units in the last place of every input. What depth
+    takes away is conditioning: near folds, and at degree 31 and 63 also elsewhere, the last digit of a weight moves p
+    by far more than that. `ModeCurves.error` contains it.
 
     Examples
     --------

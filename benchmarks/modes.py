@@ -1,0 +1,268 @@
+"""Speed of exact modes beside other ways to the same curves: `python modes.py`, or `--quick` for about a minute.
+
+Every method solves the chains of `ensembles.workload` and returns p (time, modes) in float64, on one core of one
+process. Methods take turns; times are medians. Tolerances are the loosest that reach 1e-10 in the worst mode.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import peers
+import reference
+from ensembles import Array, Chain, workload
+from peers import Solve, available
+from threadpoolctl import threadpool_limits
+from work_precision import work_precision
+
+HERE = Path(__file__).parent
+GOAL = 1e-10
+"""Largest error of the worst mode."""
+
+LEVEL = 1.2
+"""Ratios below are no difference."""
+
+RTOLS = (1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 3e-14)
+SLOW = 5000
+"""Modes that slow methods solve of a larger workload; the time of the rest is extrapolated, and marked with ~."""
+
+Inputs = tuple[Array, Array, Array, Array]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to solve a workload: `make` compiles, and returns what solves."""
+
+    name: str
+    make: Callable[[], Solve]
+    at_most: int | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Median seconds, seconds of compiling and the first call, the worst error, and whether it is extrapolated."""
+
+    name: str
+    seconds: float
+    first: float
+    error: float
+    extrapolated: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One workload with its trusted answer: that of high precision where `chosen`, ours elsewhere."""
+
+    depth: int
+    inputs: Inputs
+    t: Array
+    found: Array
+    chosen: Array
+    exact: Array
+
+    def error(self, strength: Array) -> float:
+        """Largest error of p, (time, modes) of the first modes."""
+        count = strength.shape[1]
+        gap = np.abs(strength - self.found[:, :count]).max(axis=0)
+        for mode, exact in zip(self.chosen, self.exact, strict=True):
+            if mode < count:
+                gap[mode] = np.abs(strength[:, mode] - exact).max()
+        return float(gap.max())
+
+
+def first_modes(inputs: Inputs, count: int) -> Inputs:
+    """The first modes of a workload."""
+    theta, feedback, sigma, curvature = inputs
+    return theta[:, :count], feedback[:, :count], sigma[:count], curvature[:count]
+
+
+def case_of(depth: int, modes: int, t: Array, sample: int, judges: list[Solve]) -> Case:
+    """A workload. High precision takes a sample of modes, and those in which ours differs most from the judges."""
+    inputs = workload(depth, modes)
+    found = peers.ours()(*inputs, t)
+    chosen = set(range(min(sample, modes)))
+    for judge in judges:
+        gap = np.abs(judge(*inputs, t) - found).max(axis=0)
+        chosen |= set(np.argsort(gap)[-sample:].tolist())
+    ordered = np.array(sorted(chosen))
+    theta, feedback, sigma, curvature = inputs
+    exact = []
+    for k in ordered:
+        chain = Chain(theta[:, k], feedback[:, k], float(sigma[k]), float(curvature[k]))
+        exact.append(reference.strengths(reference.way_of(chain), chain, t.tolist()))
+    return Case(depth, inputs, t, found, ordered, np.array(exact))
+
+
+def loosest(case: Case, make: Callable[[float], Solve], modes: int) -> float:
+    """The largest tolerance with which the worst mode reaches the goal; the smallest if none does."""
+    some = first_modes(case.inputs, modes)
+    for rtol in RTOLS:
+        if case.error(make(rtol)(*some, case.t)) <= GOAL:
+            return rtol
+    return RTOLS[-1]
+
+
+def methods_of(case: Case, tried: Case, quick: bool) -> list[Method]:
+    """All methods that can be imported, with tolerances found on `tried`, which has 1000 modes of the same depth."""
+    depth, count, together = case.depth, len(case.inputs[2]), len(tried.inputs[2])
+    found = [Method("ours: `fa.solve_modes(...).strength`", peers.ours)]
+    if available("heyoka"):
+        found.append(Method("heyoka batch Taylor, tol 1e-13", partial(peers.heyoka_batch, depth)))
+        tol = loosest(tried, partial(peers.heyoka_batch, depth), together)
+        if tol != 1e-13:
+            found.append(Method(f"heyoka batch Taylor, tol {tol:.0e}", partial(peers.heyoka_batch, depth, tol)))
+    if depth > 3:
+        return found
+    rtol = loosest(tried, peers.stacked, together)
+    found.append(Method(f"stacked `solve_ivp` DOP853, rtol {rtol:.0e}", partial(peers.stacked, rtol), SLOW))
+    if available("diffrax") and not (quick and depth > 2):
+        for solver in ("Tsit5", "Dopri8"):
+            rtol = loosest(tried, partial(peers.diffrax_vmap, depth, together, tried.t, solver=solver), together)
+            make = partial(peers.diffrax_vmap, depth, min(count, together), case.t, rtol, solver)
+            found.append(Method(f"diffrax vmap {solver}, rtol {rtol:.0e}", make, SLOW))
+    if count <= together:
+        rtol = loosest(tried, peers.loop, 30)
+        at_most = 50 if count == together else None
+        found.append(Method(f"loop of `solve_ivp` DOP853, rtol {rtol:.0e}", partial(peers.loop, rtol), at_most))
+    return found
+
+
+def measured(case: Case, methods: list[Method], repeats: int) -> Iterator[Measured]:
+    """Methods in turn, so that what else the machine does falls on all of them."""
+    count = len(case.inputs[2])
+    solvers, firsts, errors, inputs = [], [], [], []
+    for method in methods:
+        some = first_modes(case.inputs, min(count, method.at_most or count))
+        began = time.perf_counter()
+        solvers.append(method.make())
+        strength = solvers[-1](*some, case.t)
+        firsts.append(time.perf_counter() - began)
+        errors.append(case.error(strength))
+        inputs.append(some)
+    spent: list[list[float]] = [[] for _ in methods]
+    for repeat in range(repeats):
+        for which, (solver, some) in enumerate(zip(solvers, inputs, strict=True)):
+            if repeat >= 2 and spent[which][0] > 3:  # seconds
+                continue
+            time.sleep(peers.PAUSE)
+            began = time.perf_counter()
+            solver(*some, case.t)
+            spent[which].append(time.perf_counter() - began)
+    for which, method in enumerate(methods):
+        part = len(inputs[which][2])
+        seconds = float(np.median(spent[which])) * count / part
+        yield Measured(method.name, seconds, firsts[which], errors[which], part < count)
+
+
+def shown(seconds: float) -> str:
+    """A duration in ms or s."""
+    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
+def section(title: str, found: list[Measured]) -> str:
+    """A workload as a table."""
+    lines = [f"### {title}", "", "| method | time | over ours | worst error | first call |", "|---|---|---|---|---|"]
+    own = found[0].seconds
+    for one in found:
+        ratio = one.seconds / own
+        told = "1" if one is found[0] else "level" if 1 / LEVEL < ratio < LEVEL else f"{ratio:.2g}"
+        mark = "~" if one.extrapolated else ""
+        missed = "" if one.error <= GOAL else " (misses 1e-10)"
+        lines.append(
+            f"| {one.name} | {mark}{shown(one.seconds)} | {told} | {one.error:.1e}{missed} | {shown(one.first)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def one_core() -> None:
+    """Leave this process one core, before libraries start threads of their own."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def machine() -> str:
+    """What it ran on."""
+    model = platform.processor() or platform.machine()
+    listing = Path("/proc/cpuinfo")
+    if listing.exists():
+        names = [
+            line.split(":")[1].strip() for line in listing.read_text().splitlines() if line.startswith("model name")
+        ]
+        model = names[0] if names else model
+    packages = ("fa_dynamics", "numpy", "scipy", "heyoka", "diffrax", "jax")
+    versions = ", ".join(f"{name} {version(name)}" for name in packages if available(name))
+    missing = [name for name in ("heyoka", "diffrax") if not available(name)]
+    absent = f" Not installed, hence not measured: {', '.join(missing)}." if missing else ""
+    return f"{model}, {platform.system()}, Python {platform.python_version()}, {versions}.{absent}"
+
+
+def page(sections: list[str], command: str, figure: str | None) -> str:
+    """The results page."""
+    text = [
+        "# Mode-learning curves beside peers",
+        "",
+        f"{machine()} One process on one core, one thread, float64; methods take turns, medians. Made by `{command}`.",
+        "",
+        "Workload: theta standard normal, |b| uniform in [0.3, 1.5] with either sign, sigma log-uniform in [0.1, 4], "
+        "lambda = 1, times equally spaced on [0, 20] (`ensembles.workload`, seed 0). Tolerances of the others are the "
+        "loosest that bring the worst mode of 1000 below 1e-10. Worst error: against arithmetic of 150 digits in a "
+        "sample of modes and in those where methods differ most, against ours elsewhere. First call: compiling and "
+        f"one solve. ~: extrapolated from the first modes ({SLOW}; 50 for the loop). Ratios below {LEVEL} are level.",
+        "",
+        *sections,
+    ]
+    if figure:
+        text += [f"![time against achieved error]({figure})", ""]
+    return "\n".join(text)
+
+
+def main() -> int:
+    """Measure and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="L = 2 and 3, 1000 modes, few repetitions, no figure")
+    parser.add_argument(
+        "--out", metavar="FOLDER", help="default: results beside this file; with --quick, nothing is written"
+    )
+    given = parser.parse_args()
+    out = Path(given.out) if given.out else None if given.quick else HERE / "results"
+    sections: list[str] = []
+    depths = (2, 3) if given.quick else (2, 3, 4, 5)
+    t = np.linspace(0, 20, 200)
+    cases = []
+    one_core()
+    with threadpool_limits(1):
+        for depth in depths:
+            sample = 10 if given.quick else 30
+            judges = [peers.heyoka_batch(depth, 1e-15)] if available("heyoka") else [peers.stacked(1e-13)]
+            tried = case_of(depth, 1000, t, sample, judges)
+            cases.append(tried)
+            posed = [("8 modes, 300 times (a slider)", case_of(depth, 8, np.linspace(0, 20, 300), 8, []), 15)]
+            posed.append(("1000 modes, 200 times", tried, 3 if given.quick else 7))
+            if not given.quick:
+                posed.append(("100,000 modes, 200 times", case_of(depth, 100_000, t, sample, judges), 3))
+            for title, case, repeats in posed:
+                found = list(measured(case, methods_of(case, tried, given.quick), repeats))
+                sections.append(section(f"L = {depth}, {title}", found))
+                print(sections[-1], flush=True)
+        figure = None
+        if out:
+            out.mkdir(parents=True, exist_ok=True)
+            figure = "modes-work-precision.png"
+            work_precision(cases[:2], (1e-7, *RTOLS), 5, out / figure)
+            (out / "modes.md").write_text(page(sections, "python benchmarks/modes.py", figure))
+            print(f"written: {out / 'modes.md'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
