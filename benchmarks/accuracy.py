@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from ensembles import PLACES, draw
-from judging import Job, Judged, cross_checked, judge, misses, moved_by_an_ulp
+from judging import Job, Judged, cross_checked, judge, misses, moved_by_ulps
 from threadpoolctl import threadpool_limits
 
 DEPTHS = (2, 3, 4)
@@ -144,7 +144,7 @@ def main() -> int:
         print(f"\npython benchmarks/accuracy.py --depth {depth} --place '{place}' --number {number} --seed {seed}")
         sizes = f"{one['error over tolerance']:.3g} tolerances, {one['error over bound']:.3g} bounds"
         chain = draw(place, depth, seed, number)
-        moved = f"one ulp of sigma moves p by {moved_by_an_ulp(chain, one['t']):.1e}"
+        moved = f"one ulp of every input moves p by {moved_by_ulps(chain, one['t']):.1e}"
         print(f"  at t={one['t']!r}: error {one['error']:.1e}, {sizes}; {moved}. {one['said']}")
         print("  " + ", ".join(f"{name}={one[name]!r}" for name in ("theta", "feedback", "sigma", "curvature")))
     if given.misses:

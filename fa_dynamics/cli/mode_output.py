@@ -25,7 +25,7 @@ def record(curves: ModeCurves, level: float) -> dict[str, Any]:
         "predicted_by": prediction.statement if prediction else None,
         "clock": order.clock,
         "method": curves.method,
-        "largest_error": float(curves.error.max()),
+        "largest_error": finite_or_none([curves.error.max()])[0],
     }
 
 

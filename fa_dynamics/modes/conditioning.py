@@ -12,8 +12,9 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
+from fa_dynamics.modes.delays import delayed_variation, leaving, rests_exactly, vanishing_rest
 from fa_dynamics.modes.exact import FOLDS, ExactModes
-from fa_dynamics.modes.motion import EPS
+from fa_dynamics.modes.motion import EPS, Motion, Tangent
 from fa_dynamics.modes.panels import FIT, NODES
 
 Array = NDArray[np.float64]
@@ -72,7 +73,41 @@ def error_bound(modes: ExactModes, t: Array) -> Array:
         + position
         + left_over
     )
-    return np.asarray(INPUTS * EPS * condition(modes, t) + local)
+    bound = INPUTS * EPS * condition(modes, t) + local
+    bound += delayed_variation(complete, t, _delays(complete))
+    uncertain = INPUTS * EPS * _velocity_digits(complete)
+    return np.asarray(bound + vanishing_rest(complete, t, uncertain) + _left_start(motion, t))
+
+
+def _delays(modes: ExactModes) -> Array:
+    """Uncertainty of the time at which the end of each panel is passed, (panels,)."""
+    panels = modes.panels
+    total = np.zeros(len(panels.left))
+    for integral in _panel_integrals(modes):
+        total += INPUTS * EPS * np.abs(_running(modes, integral))
+    ends = panels.began + panels.lasts
+    return np.asarray(total + TIME * ends + _running(modes, _doubts(modes)))
+
+
+def _velocity_digits(modes: ExactModes) -> Array:
+    """sum over the inputs of |a dF/da| at the nodes of all panels, (nodes, panels)."""
+    return np.asarray(sum(tangent.size * np.abs(tangent.velocity) for tangent in _along(modes)))
+
+
+def _left_start(motion: Motion, t: Array) -> Array:
+    """Error of p for starts at rest: rounding may hide that they are beside it, and leave, (time, modes)."""
+    still = np.flatnonzero(motion.direction == 0)
+    result = np.zeros((len(t), len(motion.sigma)))
+    origin = np.zeros((1, len(still)))
+    uncertain = sum(tangent.size * np.abs(tangent.velocity[0]) for tangent in motion.tangents(still, origin))
+    slope = motion.slope(still, origin)[0]
+    inexact = np.array(
+        [not rests_exactly(motion.theta[:, k], motion.sigma[k], motion.curvature[k]) for k in still], dtype=bool
+    )
+    moved = leaving(-motion.curvature[still] * slope, INPUTS * EPS * np.asarray(uncertain), t, inexact)
+    with np.errstate(invalid="ignore"):  # infinitely far along a flat direction
+        result[:, still] = np.where(moved > 0, np.abs(slope) * moved, 0.0)
+    return result
 
 
 def _velocity(modes: ExactModes, u: Array) -> Array:
@@ -89,35 +124,66 @@ def _settled(modes: ExactModes, u: Array) -> NDArray[np.bool_]:
     return np.asarray(np.isinf(u) & modes.motion.moving_mask)
 
 
-def _doubt(modes: ExactModes, u: Array) -> Array:
-    """Error of time at positions u by the rounding of dt/du, (time, modes): what all panels up to there add up to."""
+def _doubts(modes: ExactModes) -> Array:
+    """Error of the time spent in each panel by the rounding of dt/du, (panels,)."""
     panels = modes.panels
     position = panels.nodes(np.arange(len(panels.left)))
-    doubts = panels.lasts * modes.rounding(panels.owner, position).mean(axis=0)
+    return np.asarray(panels.lasts * modes.rounding(panels.owner, position).mean(axis=0))
+
+
+def _doubt(modes: ExactModes, u: Array) -> Array:
+    """Error of time at positions u by the rounding of dt/du, (time, modes): what all panels up to there add up to."""
+    panels, total = modes.panels, _running(modes, _doubts(modes))
     doubt = np.zeros_like(u)
     for mode in np.flatnonzero(np.diff(panels.first)):
         own = slice(panels.first[mode], panels.first[mode + 1])
         which = np.clip(np.searchsorted(panels.left[own], u[:, mode], side="right") - 1, 0, None)
-        doubt[:, mode] = np.cumsum(doubts[own])[which]
+        doubt[:, mode] = total[own][which]
     return doubt
+
+
+def _running(modes: ExactModes, values: Array) -> Array:
+    """Sums of values (panels,) from the first panel of each mode on."""
+    first = modes.panels.first
+    total = np.empty_like(values)
+    for mode in np.flatnonzero(np.diff(first)):
+        own = slice(first[mode], first[mode + 1])
+        total[own] = np.cumsum(values[own])
+    return total
+
+
+def _panel_integrals(modes: ExactModes) -> list[Array]:
+    """a int F_a / F^2 dx over each panel, (panels,), for the inputs of `Motion.tangents`."""
+    weight = _weight(modes) * modes.panels.width
+    return [tangent.size * (FIT[0] @ (tangent.velocity * weight)) for tangent in _along(modes)]
+
+
+def _along(modes: ExactModes) -> list[Tangent]:
+    """Derivatives at the nodes of all panels."""
+    owner = modes.panels.owner
+    nodes = modes.panels.nodes(np.arange(len(owner)))
+    return modes.motion.tangents(owner, modes.motion.walked(owner, nodes))
+
+
+def _weight(modes: ExactModes) -> Array:
+    """dx / F^2 over du at the nodes of all panels, (nodes, panels)."""
+    panels, motion = modes.panels, modes.motion
+    position = panels.nodes(np.arange(len(panels.left)))
+    left = motion.direction[panels.owner] * motion.distance[panels.owner] * np.exp(-position)
+    rate = legendre.legval(NODES, panels.series).T  # dt/du = |left| / |F|
+    return np.asarray(rate * rate / left)
 
 
 def _sensitivities(modes: ExactModes, u: Array, t: Array) -> list[Array]:
     """int_0^x F_a / F^2 dx at positions u, (time, modes), for the inputs of `Motion.tangents`."""
-    panels, motion = modes.panels, modes.motion
-    owner = panels.owner
-    position = panels.nodes(np.arange(len(owner)))
-    left = motion.direction[owner] * motion.distance[owner] * np.exp(-position)
-    rate = legendre.legval(NODES, panels.series).T  # dt/du = |left| / |F|
-    weight = rate * rate / left
-    moved = motion.tangents(owner, motion.walked(owner, position))
+    motion, weight = modes.motion, _weight(modes)
     # Uniform motion has x = F t, so that x_a = F_a t = F (F_a t / F).
     uniform = np.isinf(motion.distance)
     everyone = np.arange(len(motion.sigma))
     at_start = motion.tangents(everyone, np.zeros((1, len(everyone))))
     velocity = np.where(motion.direction == 0, 1.0, motion.velocity_at_start)
     found = []
-    for along, fixed in zip(moved, at_start, strict=True):
+    for along, fixed in zip(_along(modes), at_start, strict=True):
         integral = _integral_at(modes, along.velocity * weight, u)
         integral[:, uniform] = (fixed.velocity / velocity * t[:, None])[:, uniform]
         found.append(integral)

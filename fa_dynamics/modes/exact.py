@@ -196,13 +196,13 @@ class ExactModes:
 
     def _rate(self, mode: Index, u: Array) -> Array:
         """dt/du = (distance to rest) / speed."""
-        return np.asarray(self.motion.distance[mode] * np.exp(-u) / self._positive_speed(mode, u))
+        return np.asarray(self.motion.distance[mode] * np.exp(-u) / self.positive_speed(mode, u))
 
     def rounding(self, mode: Index, u: Array) -> Array:
         """Relative rounding error of dt/du for moving modes (n,) at positions u (points, n)."""
-        return np.asarray(EPS * self.motion.speed_terms(mode, u) / self._positive_speed(mode, u))
+        return np.asarray(EPS * self.motion.speed_terms(mode, u) / self.positive_speed(mode, u))
 
-    def _positive_speed(self, mode: Index, u: Array) -> Array:
+    def positive_speed(self, mode: Index, u: Array) -> Array:
         """Before a fold rounding may leave nothing of the speed, or less."""
         speed = self.motion.speed(mode, u)
         none = np.flatnonzero((speed <= NOTHING).any(axis=0))

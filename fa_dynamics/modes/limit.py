@@ -23,9 +23,13 @@ BISECTIONS = 400
 LARGEST = 1e140
 """Of the coefficients of p: of larger ones, products of a few would leave the range of numbers."""
 
-COMPANION = 16
-"""Coefficients of p up to which the eigenvalues of a companion matrix find all critical points (depth 4); at degree 63
-they lose some."""
+TOUCH = float(np.finfo(np.float64).eps)
+"""An error that comes this close to zero at a turning point, relative to its terms, is taken to meet it there: nobody
+can tell on which side of a fold floating-point numbers are."""
+
+COMPANION, WILD = 16, 1e4
+"""Coefficients of p (depth 4), and size of the largest one where the first and the last are 1, up to which eigenvalues
+of a companion matrix are relied on; at degree 63, and for scales far apart, they lose critical points."""
 
 SMALL, STAGNANT = 1e-6, 0.9
 """Relative length below which a Newton step is always taken, and part of the step before that shows round-off."""
@@ -65,12 +69,14 @@ def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
     if not ((np.abs(p) < LARGEST).all() and np.isfinite(start).all()):
         raise IntegrationError("start: weights and feedback of this size leave the range of floating-point numbers")
     several = open_ & (_sign_changes(p, start, curvature, direction) > 1)
-    find = _critical_points if len(p) <= COMPANION else _turning_points_ahead
-    for point in find(theta, c, direction, several):
+    tame = several & _companion_is_tame(p)
+    for point in _critical_points(p, direction, tame) + _turning_points_ahead(theta, c, direction, several & ~tame):
         tried = open_ & np.isfinite(point) & (point > low)
-        value = error(np.where(tried, point, 0.0))
-        high = np.where(tried & (value <= 0), point, high)
-        open_ = open_ & ~(tried & (value <= 0))
+        there = np.where(tried, point, 0.0)
+        terms = np.abs(sigma) + curvature * strength(weights_at(np.abs(theta), np.abs(c), there))
+        touched = tried & (error(there) <= TOUCH * terms)
+        high = np.where(touched, point, high)
+        open_ = open_ & ~touched
         low = np.where(tried & open_, point, low)
     low, high = _expand(error, low, high, open_, _length(p, start, curvature))
     found = np.isfinite(high) & (start != 0)
@@ -103,25 +109,30 @@ def _turning_points_ahead(theta: Stack, c: Stack, direction: Array, wanted: NDAr
     return list(ahead)
 
 
-def _critical_points(theta: Stack, c: Stack, direction: Array, wanted: NDArray[np.bool_]) -> list[Array]:
+def _companion_is_tame(p: Array) -> NDArray[np.bool_]:
+    """Whether eigenvalues of the companion matrix of dp/dtau find all critical points, (modes,).
+
+    Not at high degree, nor if its roots have sizes too different for one scale.
+    """
+    derivative = p[1:] * np.arange(1, len(p))[:, None]
+    ends = (derivative[0] != 0) & (derivative[-1] != 0)
+    tame = ends & (len(p) <= COMPANION)
+    scaled, _ = _scaled(derivative[:, tame])
+    tame[tame] = np.abs(scaled).max(axis=0, initial=0.0) < WILD
+    return np.asarray(tame)
+
+
+def _critical_points(p: Array, direction: Array, wanted: NDArray[np.bool_]) -> list[Array]:
     """Real parts of the roots of dp/dtau ahead, ascending, padded with inf: each an array (modes,)."""
-    p = coefficients(theta, c)
     powers = np.arange(1, len(p))
     derivative = p[1:] * powers[:, None] * direction ** (powers[:, None] - 1)
     ahead = np.full((len(derivative) - 1, p.shape[1]), np.inf)
-    generic = wanted & (derivative[0] != 0) & (derivative[-1] != 0)
-    scaled, scale = _scaled(derivative[:, generic])
+    scaled, scale = _scaled(derivative[:, wanted])
     if scaled.size and len(scaled) > 1:
         companion = np.zeros((scaled.shape[1], len(scaled) - 1, len(scaled) - 1))
         companion[:, 1:, :-1] = np.eye(len(scaled) - 2)
         companion[:, :, -1] = -scaled[:-1].T
-        ahead[:, generic] = _positive(np.linalg.eigvals(companion).T * scale)
-    for mode in np.flatnonzero(wanted & ~generic):
-        present = np.flatnonzero(derivative[:, mode])
-        if len(present) > 1:
-            trimmed, scale = _scaled(derivative[present[0] : present[-1] + 1, mode : mode + 1])
-            roots = np.roots(trimmed[::-1, 0]) * scale
-            ahead[: len(roots), mode] = _positive(roots)
+        ahead[:, wanted] = _positive(np.linalg.eigvals(companion).T * scale)
     return list(np.sort(ahead, axis=0))
 
 

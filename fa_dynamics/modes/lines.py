@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +12,8 @@ from fa_dynamics.errors import DerivationError
 from fa_dynamics.modes.backprop import BackpropMotion, follows_gradient
 from fa_dynamics.modes.clock import Clock, clock_of
 from fa_dynamics.modes.clocked import ClockMotion
-from fa_dynamics.modes.motion import Motion
+from fa_dynamics.modes.exact import ExactModes
+from fa_dynamics.modes.turning_points import in_units, natural_exponents
 
 Array = NDArray[np.float64]
 
@@ -19,8 +22,29 @@ EXACT_DEPTH = 6
 separate its terms."""
 
 
-def motion_of(chain: Chain, theta: Array, feedback: Array, sigma: Array, curvature: Array) -> Motion | None:
-    """The motion of many modes along one line; None if the chain leaves more than one dimension.
+@dataclass(frozen=True, eq=False)
+class Line:
+    """Chains solved along their lines, in units that are powers of two: nothing is rounded, nothing overflows.
+
+    Attributes
+    ----------
+    modes
+        The solution, in these units.
+    weights
+        Units of theta_1..theta_L, (L, modes).
+    """
+
+    modes: ExactModes
+    weights: Array
+
+    @property
+    def strength(self) -> Array:
+        """Units of p, (modes,)."""
+        return np.asarray(self.weights.prod(axis=0))
+
+
+def line_of(chain: Chain, theta: Array, feedback: Array, sigma: Array, curvature: Array) -> Line | None:
+    """Many modes of a chain along one line; None if the chain leaves more than one dimension.
 
     Parameters
     ----------
@@ -31,16 +55,22 @@ def motion_of(chain: Chain, theta: Array, feedback: Array, sigma: Array, curvatu
     sigma, curvature
         (modes,).
     """
-    clock = _clock(chain)
+    clock = clock_if_any(chain)
     if clock is not None:
-        return ClockMotion(theta, sigma, curvature, clock.numeric_factors(feedback))
+        c = clock.numeric_factors(feedback)
+        unit, offset, power = natural_exponents(theta, c)
+        size = offset + power * unit
+        weights, factors, _ = in_units(theta, c)
+        scaled = ClockMotion(weights, np.ldexp(sigma, -unit), np.ldexp(curvature, size.sum(axis=0) - unit), factors)
+        return Line(ExactModes(scaled), np.ldexp(1.0, size))
     # Without curvature nothing stops backpropagation, which may leave every bound in finite time.
     if follows_gradient(chain) and (curvature > 0).all():
-        return BackpropMotion(theta, sigma, curvature)
+        return Line(ExactModes(BackpropMotion(theta, sigma, curvature)), np.ones_like(theta))
     return None
 
 
-def _clock(chain: Chain) -> Clock | None:
+def clock_if_any(chain: Chain) -> Clock | None:
+    """The clock of a chain that is not too deep for it."""
     try:
         return clock_of(chain) if chain.depth <= EXACT_DEPTH else None
     except DerivationError:

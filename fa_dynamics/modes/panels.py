@@ -32,8 +32,8 @@ WIDTH = 1.0
 """Of a panel before halving; between real zeros the series converges like 6^-16 there."""
 
 CONVERGED, NOISE = 1e-12, 30.0
-"""A series is taken when its last two coefficients, relative to the first, are below this much, or below this many
-times the rounding error of its values. Near the start of a panel the omitted coefficients add up."""
+"""A series is taken when its last two coefficients, relative to its smallest value, are below this much, or below this
+many times the rounding error of its values. Where a ghost lets go, what is short for the slow part is long after it."""
 
 FEW = [0, ORDER // 2, ORDER - 1]
 """Nodes at which rounding errors are estimated."""
@@ -227,13 +227,14 @@ def build(rate: Rate, rounding: Rate, modes: int, active: Index, end: Array) -> 
         if total > MOST * max(1, len(active)):
             raise IntegrationError("time cannot be resolved for some of these modes: their scales lie too far apart")
         u = left + width * (NODES[:, None] + 1) / 2
-        series = FIT @ rate(mode, u)
-        tail = (np.abs(series[-1]) + np.abs(series[-2])) / np.abs(series[0])
-        good = (tail <= CONVERGED) | (width <= SMALLEST)
+        rates = rate(mode, u)
+        series = FIT @ rates
+        tail, least = np.abs(series[-1]) + np.abs(series[-2]), CONVERGED * rates.min(axis=0)
+        good = (tail <= least) | (width <= SMALLEST)
         open_ = np.flatnonzero(~good)
         if len(open_):  # what rounding leaves does not fall below it
             noise = rounding(mode[open_], u[FEW][:, open_]).min(axis=0)
-            good[open_] = tail[open_] <= CONVERGED + NOISE * noise
+            good[open_] = tail[open_] <= least[open_] + NOISE * noise * np.abs(series[0, open_])
         taken.append((mode[good], left[good], width[good], series[:, good]))
         mode, left, half = mode[~good], left[~good], width[~good] / 2
         mode, left, width = np.tile(mode, 2), np.concatenate([left, left + half]), np.tile(half, 2)

@@ -15,11 +15,10 @@ from fa_dynamics.derive.rules import Rule
 from fa_dynamics.errors import InputError
 from fa_dynamics.measures import learning_times as times_of_curve
 from fa_dynamics.measures.learning import Order, order_of_learning
-from fa_dynamics.modes.clocked import ClockMotion
+from fa_dynamics.modes.clock import Clock
 from fa_dynamics.modes.conditioning import error_bound
-from fa_dynamics.modes.exact import ExactModes
 from fa_dynamics.modes.integrate import ChainSolution, checked_times, layer_table, solve_chain
-from fa_dynamics.modes.lines import motion_of
+from fa_dynamics.modes.lines import Line, clock_if_any, line_of
 from fa_dynamics.modes.prediction import Prediction, predict_order
 
 Array = NDArray[np.float64]
@@ -42,8 +41,8 @@ class ModeCurves:
         Times, (time,).
     correlation, curvature
         sigma and lambda, (modes,).
-    depth
-        Number of layers L.
+    start, feedback
+        theta_1..theta_L, (L, modes), and b_2..b_L, (L - 1, modes).
     rule
         The learning rule.
     """
@@ -51,11 +50,18 @@ class ModeCurves:
     t: Array
     correlation: Array
     curvature: Array
-    depth: int
+    start: Array
+    feedback: Array
     rule: Rule
-    _exact: tuple[ExactModes, ...]
+    _clock: Clock | None
+    _exact: tuple[Line, ...]
     _coarse: ChainSolution | None
     _fine: ChainSolution | None
+
+    @property
+    def depth(self) -> int:
+        """Number of layers L."""
+        return len(self.start)
 
     @property
     def method(self) -> Literal["exact", "integrated"]:
@@ -73,8 +79,8 @@ class ModeCurves:
         strength = np.empty((len(self.t), len(self.correlation)))
         begin = 0
         for part in self._exact:
-            end = begin + len(part.motion.sigma)
-            strength[:, begin:end] = part.strength(self.t)
+            end = begin + part.weights.shape[1]
+            np.multiply(part.modes.strength(self.t), part.strength, out=strength[:, begin:end])
             begin = end
         return strength
 
@@ -83,7 +89,7 @@ class ModeCurves:
         """theta_l, (L, time, modes)."""
         if self._fine is not None:
             return self._fine.weights
-        return np.concatenate([part.weights(self.t) for part in self._exact], axis=2)
+        return np.concatenate([part.modes.weights(self.t) * part.weights[:, None] for part in self._exact], axis=2)
 
     @property
     def target(self) -> Array:
@@ -95,11 +101,12 @@ class ModeCurves:
     def error(self) -> Array:
         """Of `strength`, (time, modes), computed when asked for.
 
-        A bound on the absolute error, conditioning included, if exact; an estimate from a second integration if
+        A bound on the absolute error, conditioning included, if exact: infinite where a mode has been on a fold for so
+        long that the last digit of an input decides whether it still is. An estimate from a second integration if
         integrated.
         """
         if self._coarse is None:
-            return np.concatenate([error_bound(part, self.t) for part in self._exact], axis=1)
+            return np.concatenate([error_bound(part.modes, self.t) * part.strength for part in self._exact], axis=1)
         difference = self._coarse.weights.prod(axis=0) - self.strength
         return np.asarray(np.abs(difference) + 1e-15 * np.abs(self.strength))
 
@@ -108,7 +115,7 @@ class ModeCurves:
         """p for t to infinity, (modes,); nan where the rule has no exact solution."""
         if not self._exact:
             return np.full_like(self.correlation, np.nan)
-        return np.concatenate([part.motion.limit for part in self._exact])
+        return np.concatenate([part.modes.motion.limit * part.strength for part in self._exact])
 
     def learning_times(self, level: float = 0.5) -> Array:
         """Earliest time after which |p - s| <= (1 - level) |s| for good, (modes,).
@@ -123,7 +130,7 @@ class ModeCurves:
         if not 0 < level < 1:
             raise InputError(f"level: {level!r} given, expected a number between 0 and 1")
         if self._fine is None:
-            return np.concatenate([part.learning_times(level) for part in self._exact])
+            return np.concatenate([part.modes.learning_times(level) for part in self._exact])
         # Without curvature there is no target (nan), and nothing to be learned.
         times = times_of_curve(self._fine.curve, np.nan_to_num(self.target), level)
         return np.where(np.isnan(self.target), np.inf, times)
@@ -149,12 +156,10 @@ class ModeCurves:
         -----
         Sources: girotti2021.order-convexity, girotti2021.regularisation, girotti2021.anti-regularisation.
         """
-        motions = [part.motion for part in self._exact]
-        clocked = [motion for motion in motions if isinstance(motion, ClockMotion)]
-        if not clocked or len(clocked) < len(motions):
+        if self._clock is None:
             return None
-        theta, c = (np.concatenate([getattr(motion, name) for motion in clocked], axis=1) for name in ("theta", "c"))
-        return predict_order(self.correlation, self.curvature, theta, c, level=level)
+        factors = self._clock.numeric_factors(self.feedback)
+        return predict_order(self.correlation, self.curvature, self.start, factors, level=level)
 
     def __repr__(self) -> str:
         how = "solved exactly" if self.method == "exact" else "by integration of the derived chain"
@@ -244,13 +249,13 @@ def solve_modes(
     theta = layer_table(start, depth, len(sigma), "start")
     given = layer_table(feedback, depth - 1, len(sigma), "feedback")
     parts = [slice(begin, begin + PART) for begin in range(0, len(sigma), PART)]
-    motions = [motion_of(chain, theta[:, own], given[:, own], sigma[own], curvatures[own]) for own in parts]
-    exact = tuple(ExactModes(motion) for motion in motions if motion is not None)
+    lines = [line_of(chain, theta[:, own], given[:, own], sigma[own], curvatures[own]) for own in parts]
+    exact = tuple(line for line in lines if line is not None)
     coarse = fine = None
-    if len(exact) < len(motions):
+    if len(exact) < len(lines):
         exact = ()
         coarse = solve_chain(chain, sigma, curvatures, theta, given, times, rtol=rtol, atol=atol)
         fine = solve_chain(chain, sigma, curvatures, theta, given, times, rtol=rtol * FINER, atol=atol * FINER)
-    curves = ModeCurves(times, sigma, curvatures, depth, found, exact, coarse, fine)
+    curves = ModeCurves(times, sigma, curvatures, theta, given, found, clock_if_any(chain), exact, coarse, fine)
     _ = curves.strength  # so that what cannot be solved is an error here
     return curves

@@ -1,5 +1,7 @@
 """`fa-dynamics modes`: the JSON object, the text, the figure, starts per rule, tasks, and bad use."""
 
+import itertools
+
 import numpy as np
 import pytest
 import xarray
@@ -202,10 +204,8 @@ def test_phase_diagram(call, tmp_path):
     options += ["--points", "9", "--level", "0.9", "--out", str(out)]
     found = call(*options, "--json").json
     assert found["x"] == {"name": "theta_1", "from": -4.0, "to": 4.0, "points": 9}
-    verdicts = []
-    for x in np.linspace(-4, 4, 9):
-        for y in np.linspace(-2, 2, 9):
-            verdicts.append(fa.solve_modes([4, 2, 1], start=[x, y], t=[1.0]).order(0.9).verdict)
+    plane = itertools.product(np.linspace(-4, 4, 9), np.linspace(-2, 2, 9))
+    verdicts = [fa.solve_modes([4, 2, 1], start=list(start), t=[1.0]).order(0.9).verdict for start in plane]
     for name in ("principal-first", "negligible-first", "mixed", "simultaneous"):
         assert found["share"][name] == pytest.approx(verdicts.count(name) / 81, abs=1e-12)
     assert found["agreement"] == 1.0

@@ -60,7 +60,7 @@ def test_two_layers_against_sixty_digits():
     t = np.sort(10.0 ** rng.uniform(-5, 4, 12))
     curves = fa.solve_modes(sigma, curvature, 2, "bp", theta, t=t)
     assert curves.method == "exact"
-    kappa = condition(curves._exact[0], t)
+    kappa = condition(curves._exact[0].modes, t)
     closed = two_layer_backpropagation(sigma, curvature, theta, t)
     for mode in range(count):
         exact = riccati(theta[:, mode], sigma[mode], curvature[mode], t)

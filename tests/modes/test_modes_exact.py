@@ -149,8 +149,40 @@ def test_hard_places(case):
 
 def test_double_root():
     """The start (-2, 1/2) creeps towards a root that is double to the last digit: e falls like 1 / t^2."""
-    t = [0.0, 1e-6, 1e-2, 0.3, 1.0, 3.0, 10.0, 100.0, 1e4, 1e6, 1e9]
+    t = [0.0, 1e-6, 1e-2, 0.3, 1.0, 3.0, 10.0, 100.0, 1e4, 1e6]
     check([-2.0, 0.5], [1.0], 1.0, 1.0, t, fold_reference(t))
+    late = np.array([1e9])
+    modes = solved([-2.0, 0.5], [1.0], 1.0, 1.0)
+    assert modes.strength(late)[0, 0] == pytest.approx(float(fold_reference(late)[0]), rel=1e-14)
+    # the last digit of any input decides whether the mode is still there, or has passed a ghost
+    assert error_bound(modes, late)[0, 0] == np.inf
+
+
+def test_bound_beside_a_ghost_that_lets_go():
+    """One unit in the last place moves the time of passage by thousands: p is anything between before and after."""
+    theta, b = [-1.3902714030293528, -0.6783453883485137], [0.8105928849102553]
+    sigma, t = 1.2538148245973213, np.array([1e3, 5133502.717016336, 1e9])
+    modes = solved(theta, b, sigma, 1.0)
+    error = np.abs(
+        [float(mp.mpf(p) - x) for p, x in zip(modes.strength(t)[:, 0], reference(theta, b, sigma, 1.0, t), strict=True)]
+    )
+    bound = error_bound(modes, t)[:, 0]
+    assert (error <= bound).all()
+    assert error[1] > 1  # where derivatives would promise 1e-14
+    assert bound[[0, 2]].max() < 1e-6
+
+
+def test_start_beside_an_unstable_rest_that_rounds_to_it():
+    """sigma - lambda p(0) rounds to zero, the numbers themselves leave like exp(lambda |S| t)."""
+    theta, b, t = [-0.1, -10.0], [0.3], np.array([0.0, 2.0, 8.0, 20.0])
+    sigma = theta[0] * theta[1]
+    modes = solved(theta, b, sigma, 1.0)
+    assert modes.motion.direction[0] == 0
+    error = np.abs([float(sigma - x) for x in reference(theta, b, sigma, 1.0, t)])
+    assert (error <= error_bound(modes, t)[:, 0]).all()
+    assert error[-1] > 1e-3
+    exact = solved([-0.5, -2.0], b, 1.0, 1.0)  # these numbers are at rest exactly
+    assert error_bound(exact, t).max() < 1e-13
 
 
 def test_start_on_the_double_root():
