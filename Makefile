@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: demo test check notebooks figure clean
+.PHONY: demo test check notebooks figure accuracy bench clean
 
 demo: $(READY)  ## mode-learning curves of the digits data, in the folder fa-dynamics-demo
 	$(BIN)/fa-dynamics demo
@@ -26,8 +26,16 @@ figure: $(READY)  ## the figure of the README
 	$(BIN)/fa-dynamics demo
 	cp fa-dynamics-demo/modes.png docs/images/modes.png
 
+accuracy: $(READY)  ## 20,000 chains against arithmetic of 150 digits: minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
+	$(BIN)/python benchmarks/accuracy.py
+
+bench: $(READY)  ## mode-learning curves beside other integrators; writes benchmarks/results: a quarter of an hour
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
+	$(BIN)/python benchmarks/modes.py
+
 clean:
-	rm -rf $(VENV) fa-dynamics-demo fa-dynamics-out .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) fa-dynamics-demo fa-dynamics-out fa-dynamics-reproduce .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try make PYTHON=python3.12")'

@@ -59,7 +59,7 @@ def delayed_variation(modes: ExactModes, t: Array, delay: Array) -> Array:
 def vanishing_rest(modes: ExactModes, t: Array, uncertain: Array) -> Array:
     """How far p may be from a rest that input errors may take away, (time, modes); inf once it may be passed.
 
-    Beside a fold dy/dt = -f_2 y^2 + P, with P the uncertainty of the velocity: y goes like sqrt(P/f_2) tan(sqrt(P f_2) t).
+    Beside a fold dy/dt = f_2 y^2 + P, with P the uncertainty of the velocity: y = sqrt(P/f_2) tan(sqrt(P f_2) t).
 
     Parameters
     ----------

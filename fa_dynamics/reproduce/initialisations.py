@@ -22,11 +22,9 @@ LEVEL, EPSILON = 0.99, 1e-9
 COMMON = 6.0
 """The first integral k = theta_1^2 - 2 theta_2 that all modes of row G share."""
 
-# Row D' stands on the fold, a = sqrt(3) * 4^(1/3), where the strongest mode creeps towards the double root from
-# below and stays. In floating point the product falls on the other side, short of the fold by a rounding, where there
-# is no root at all: the mode passes the place after t = 4.7e7 and is learned elsewhere. Eight roundings further out
-# there are two roots, some 1e-7 apart, the nearer one attracts, and T differs from its value on the fold by 1e-13.
-FOLD = -float(np.sqrt(3) * np.cbrt(4)) * (1 + 8 * float(np.finfo(float).eps))
+# Row D' stands on the fold, a = sqrt(3) * 4^(1/3), where the strongest mode creeps towards the double root from below.
+# In floating point nobody can tell on which side of the fold that is; `solve_modes` takes it to be on it.
+FOLD = -float(np.sqrt(3) * np.cbrt(4))
 
 
 @dataclass(frozen=True)

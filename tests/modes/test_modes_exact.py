@@ -174,13 +174,13 @@ def test_bound_beside_a_ghost_that_lets_go():
 
 def test_start_beside_an_unstable_rest_that_rounds_to_it():
     """sigma - lambda p(0) rounds to zero, the numbers themselves leave like exp(lambda |S| t)."""
-    theta, b, t = [-0.1, -10.0], [0.3], np.array([0.0, 2.0, 8.0, 20.0])
+    theta, b, t = [-0.1, -10.0], [0.3], np.concatenate([[0.0, 2.0], np.linspace(8.0, 16.0, 17), [40.0]])
     sigma = theta[0] * theta[1]
     modes = solved(theta, b, sigma, 1.0)
     assert modes.motion.direction[0] == 0
     error = np.abs([float(sigma - x) for x in reference(theta, b, sigma, 1.0, t)])
     assert (error <= error_bound(modes, t)[:, 0]).all()
-    assert error[-1] > 1e-3
+    assert error.max() > 1  # it passes through other strengths on its way to another rest
     exact = solved([-0.5, -2.0], b, 1.0, 1.0)  # these numbers are at rest exactly
     assert error_bound(exact, t).max() < 1e-13
 
