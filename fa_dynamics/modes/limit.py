@@ -23,9 +23,9 @@ BISECTIONS = 400
 LARGEST = 1e140
 """Of the coefficients of p: of larger ones, products of a few would leave the range of numbers."""
 
-TOUCH = float(np.finfo(np.float64).eps)
-"""An error that comes this close to zero at a turning point, relative to its terms, is taken to meet it there: nobody
-can tell on which side of a fold floating-point numbers are."""
+TOUCH = 4 * float(np.finfo(np.float64).eps)
+"""An error that comes this close to zero at a turning point, relative to sigma, is taken to meet it there: nobody can
+tell on which side of a fold floating-point numbers are."""
 
 COMPANION, WILD = 16, 1e4
 """Coefficients of p (depth 4), and size of the largest one where the first and the last are 1, up to which eigenvalues
@@ -73,8 +73,7 @@ def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
     for point in _critical_points(p, direction, tame) + _turning_points_ahead(theta, c, direction, several & ~tame):
         tried = open_ & np.isfinite(point) & (point > low)
         there = np.where(tried, point, 0.0)
-        terms = np.abs(sigma) + curvature * strength(weights_at(np.abs(theta), np.abs(c), there))
-        touched = tried & (error(there) <= TOUCH * terms)
+        touched = tried & (error(there) <= TOUCH * np.abs(sigma))
         high = np.where(touched, point, high)
         open_ = open_ & ~touched
         low = np.where(tried & open_, point, low)
