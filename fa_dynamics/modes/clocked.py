@@ -17,7 +17,7 @@ from fa_dynamics.modes.tail import ORDER
 Array = NDArray[np.float64]
 Form = Callable[[Index, Array], Array]
 
-_LADDER: Array = np.array([0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 9.0, 14.0, 22.0, 34.0])
+_LADDER: Array = np.array([*np.arange(0.0, 2.0, 0.125), 2.0, 2.5, 3.0, 4.0, 6.0, 9.0, 14.0, 22.0, 34.0])
 _BETWEEN: Array = np.concatenate([[0.0], 0.5 * (_LADDER[1:] + _LADDER[:-1]), [46.0]])
 """Positions at which the two forms of p are compared, and where one gives way to the other."""
 

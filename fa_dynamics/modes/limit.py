@@ -27,7 +27,7 @@ TOUCH = 4 * float(np.finfo(np.float64).eps)
 """An error that comes this close to zero at a turning point, relative to sigma, is taken to meet it there: nobody can
 tell on which side of a fold floating-point numbers are."""
 
-COMPANION, WILD = 16, 1e4
+COMPANION, WILD = 16, 1e8
 """Coefficients of p (depth 4), and size of the largest one where the first and the last are 1, up to which eigenvalues
 of a companion matrix are relied on; at degree 63, and for scales far apart, they lose critical points."""
 

@@ -31,7 +31,7 @@ FIT = legendre.legvander(NODES, ORDER - 1).T * _QUADRATURE * (np.arange(ORDER)[:
 WIDTH = 1.0
 """Of a panel before halving; between real zeros the series converges like 6^-16 there."""
 
-CONVERGED, NOISE = 1e-12, 30.0
+CONVERGED, NOISE = 1e-13, 30.0
 """A series is taken when its last two coefficients, relative to its smallest value, are below this much, or below this
 many times the rounding error of its values. Where a ghost lets go, what is short for the slow part is long after it."""
 
