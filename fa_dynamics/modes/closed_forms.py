@@ -39,6 +39,10 @@ def two_layer_backpropagation(
     ------
     InputError
         Shapes that do not broadcast, values that are not finite, curvature <= 0.
+
+    Notes
+    -----
+    Source: `classical.md` 1 and 4.
     """
     sigma, lam = _spectrum(correlation, curvature)
     theta = layer_table(start, 2, len(sigma), "start")

@@ -29,8 +29,7 @@ POSITION = 16.0
 """Units of `EPS` in u: near the start x is the difference of two positions on the first panel."""
 
 TIME = 1e-13
-"""Relative error of time as a function of u: series are truncated at 1e-14, and slowly converging ones lose another
-digit near the ends of their panel."""
+"""Relative error of time as a function of u: what `panels.CONVERGED` leaves of a series."""
 
 
 def condition(modes: ExactModes, t: Array) -> Array:
@@ -38,7 +37,8 @@ def condition(modes: ExactModes, t: Array) -> Array:
 
     Times `EPS` it is the change of p when every input moves by one unit in the last place.
     """
-    modes = replace(modes, tailed=False)  # the sensitivities are integrals up to the rest
+    if modes.tailed:  # the sensitivities are integrals up to the rest
+        modes = replace(modes, tailed=False)
     motion = modes.motion
     everyone = np.arange(len(motion.sigma))
     u = modes.positions(t)
@@ -66,27 +66,28 @@ def error_bound(modes: ExactModes, t: Array) -> Array:
     reach = np.where(np.isfinite(motion.distance), motion.distance, 0.0)
     position = np.where(settled, 0.0, slope * reach * POSITION * EPS)
     largest = np.maximum(np.abs(motion.target), np.abs(motion.strength_at_start))
+    doubts = _running(complete, _doubts(complete))
     left_over = np.where(settled, np.exp(5.0 - FOLDS) * largest, 0.0)
     local = (
         LOCAL * len(motion.theta) * EPS * terms
-        + speed * (TIME * t[:, None] + _doubt(complete, u))
+        + speed * (TIME * t[:, None] + _doubt(complete, doubts, u))
         + position
         + left_over
     )
-    bound = INPUTS * EPS * condition(modes, t) + local
-    bound += delayed_variation(complete, t, _delays(complete))
+    bound = INPUTS * EPS * condition(complete, t) + local
+    bound += delayed_variation(complete, t, doubts + _delays(complete))
     uncertain = INPUTS * EPS * _velocity_digits(complete)
     return np.asarray(bound + vanishing_rest(complete, t, uncertain) + _left_start(motion, t))
 
 
 def _delays(modes: ExactModes) -> Array:
-    """Uncertainty of the time at which the end of each panel is passed, (panels,)."""
+    """Uncertainty of the time at which the end of each panel is passed, but for rounding, (panels,)."""
     panels = modes.panels
     total = np.zeros(len(panels.left))
     for integral in _panel_integrals(modes):
         total += INPUTS * EPS * np.abs(_running(modes, integral))
     ends = panels.began + panels.lasts
-    return np.asarray(total + TIME * ends + _running(modes, _doubts(modes)))
+    return np.asarray(total + TIME * ends)
 
 
 def _velocity_digits(modes: ExactModes) -> Array:
@@ -131,9 +132,9 @@ def _doubts(modes: ExactModes) -> Array:
     return np.asarray(panels.lasts * modes.rounding(panels.owner, position).mean(axis=0))
 
 
-def _doubt(modes: ExactModes, u: Array) -> Array:
-    """Error of time at positions u by the rounding of dt/du, (time, modes): what all panels up to there add up to."""
-    panels, total = modes.panels, _running(modes, _doubts(modes))
+def _doubt(modes: ExactModes, total: Array, u: Array) -> Array:
+    """Error of time at positions u by the rounding of dt/du, (time, modes), from its sum up to each panel."""
+    panels = modes.panels
     doubt = np.zeros_like(u)
     for mode in np.flatnonzero(np.diff(panels.first)):
         own = slice(panels.first[mode], panels.first[mode + 1])

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fa_dynamics.derive.flow import derive
 from fa_dynamics.derive.lookup import RuleLike, find_rule
 from fa_dynamics.derive.rules import Rule
 from fa_dynamics.errors import DerivationError, InputError
@@ -17,6 +16,7 @@ from fa_dynamics.modes.clock import clock_of
 from fa_dynamics.modes.equilibria_text import text_of
 from fa_dynamics.modes.integrate import layer_table
 from fa_dynamics.modes.leaf_zeros import OVERFLOWS, Lines, find_zeros
+from fa_dynamics.modes.lines import chain_of
 from fa_dynamics.modes.polynomials import slope, strength, weights_at
 
 Array = NDArray[np.float64]
@@ -203,7 +203,7 @@ def equilibria(
     semi-stable one. At depth 5 and 6, far from the start and for weights of very different sizes, these roundings are
     magnified by up to the product of all 2 theta_l, and the count then refers to the perturbed problem.
 
-    Sources: girotti2021.fixed-points, girotti2021.number-of-zero-loss-states, girotti2021.clock.
+    Sources: girotti2021.fixed-points, girotti2021.clock.
 
     Examples
     --------
@@ -236,9 +236,8 @@ def equilibria(
 
 
 def _clock_factors(rule: Rule, depth: int, feedback: Array) -> Array:
-    basis: Literal["joint", "coordinates"] = "joint" if rule.equivariance == "orthogonal" else "coordinates"
     try:
-        return clock_of(derive(depth, rule).chain(basis)).numeric_factors(feedback)
+        return clock_of(chain_of(depth, rule)).numeric_factors(feedback)
     except DerivationError as problem:
         raise InputError(f"rule: {rule.name!r} given, expected one with fixed feedback such as 'fa'") from problem
 

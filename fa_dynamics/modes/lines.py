@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fa_dynamics.derive.chain import Chain
+from fa_dynamics.derive.flow import derive
+from fa_dynamics.derive.rules import Rule
 from fa_dynamics.errors import DerivationError
 from fa_dynamics.modes.backprop import BackpropMotion, follows_gradient
 from fa_dynamics.modes.clock import Clock, clock_of
@@ -67,6 +69,11 @@ def line_of(chain: Chain, theta: Array, feedback: Array, sigma: Array, curvature
     if follows_gradient(chain) and (curvature > 0).all():
         return Line(ExactModes(BackpropMotion(theta, sigma, curvature)), np.ones_like(theta))
     return None
+
+
+def chain_of(depth: int, rule: Rule) -> Chain:
+    """The scalar chain of a rule: in a joint basis, or in coordinates if the rule looks at single entries."""
+    return derive(depth, rule).chain("joint" if rule.equivariance == "orthogonal" else "coordinates")
 
 
 def clock_if_any(chain: Chain) -> Clock | None:

@@ -213,7 +213,7 @@ def phase_diagram(
 
     Notes
     -----
-    Sources: girotti2021.order-convexity, girotti2021.fixed-points, girotti2021.initialisation-table.
+    Sources: girotti2021.order-convexity, girotti2021.fixed-points, `girotti2021.md` 7.
 
     Examples
     --------

@@ -7,13 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fa_dynamics.derive.flow import derive
 from fa_dynamics.derive.rules import Rule
 from fa_dynamics.errors import DerivationError, InputError, IntegrationError
 from fa_dynamics.modes.clock import Clock, clock_of
 from fa_dynamics.modes.clocked import ClockMotion
 from fa_dynamics.modes.exact import ExactModes
-from fa_dynamics.modes.lines import EXACT_DEPTH
+from fa_dynamics.modes.lines import EXACT_DEPTH, chain_of
 from fa_dynamics.modes.plane import Plane
 from fa_dynamics.modes.prediction import predicted_codes
 from fa_dynamics.modes.ranking import NONE, Codes
@@ -75,7 +74,7 @@ def clock_for(rule: Rule, depth: int) -> Clock:
     """
     if isinstance(depth, int | np.integer) and depth > EXACT_DEPTH:
         raise InputError(f"depth: {depth} given, expected at most {EXACT_DEPTH}, up to which chains are solved exactly")
-    chain = derive(depth, rule).chain("joint" if rule.equivariance == "orthogonal" else "coordinates")
+    chain = chain_of(depth, rule)
     try:
         return clock_of(chain)
     except DerivationError as problem:

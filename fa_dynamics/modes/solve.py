@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fa_dynamics.derive.flow import derive
 from fa_dynamics.derive.lookup import RuleLike, find_rule
 from fa_dynamics.derive.rules import Rule
 from fa_dynamics.errors import InputError
@@ -18,7 +17,7 @@ from fa_dynamics.measures.learning import Order, order_of_learning
 from fa_dynamics.modes.clock import Clock
 from fa_dynamics.modes.conditioning import error_bound
 from fa_dynamics.modes.integrate import ChainSolution, checked_times, layer_table, solve_chain
-from fa_dynamics.modes.lines import Line, clock_if_any, line_of
+from fa_dynamics.modes.lines import Line, chain_of, clock_if_any, line_of
 from fa_dynamics.modes.prediction import Prediction, predict_order
 
 Array = NDArray[np.float64]
@@ -241,8 +240,7 @@ def solve_modes(
     curvatures = layer_table(curvature, len(sigma), 1, "curvature")[:, 0]
     if (curvatures < 0).any():
         raise InputError(f"curvature: {curvatures.min():g} given, expected numbers >= 0")
-    basis: Literal["joint", "coordinates"] = "joint" if found.equivariance == "orthogonal" else "coordinates"
-    chain = derive(depth, found).chain(basis)
+    chain = chain_of(depth, found)
     times = checked_times(t)
     if len(sigma) == 0:
         raise InputError("correlation: no modes given, expected at least one number")
