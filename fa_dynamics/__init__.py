@@ -16,7 +16,7 @@ from fa_dynamics._version import __version__
 from fa_dynamics.errors import DerivationError, InputError, IntegrationError, IntegrationWarning
 
 if TYPE_CHECKING:
-    from fa_dynamics import measures, modes, plots, starts, tasks
+    from fa_dynamics import measures, modes, plots, starts, systems, tasks, theorems
     from fa_dynamics.derive import (
         Backpropagation,
         Chain,
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     )
     from fa_dynamics.reproduce import Reproduction, reproduce
     from fa_dynamics.tasks import Modes, Task
+    from fa_dynamics.theorems import verify
 
 _HOMES = {
     "derive": (
@@ -75,11 +76,12 @@ _HOMES = {
     ),
     "reproduce": ("Reproduction", "reproduce"),
     "tasks": ("Modes", "Task"),
+    "theorems": ("verify",),
 }
 """Public names live in these rooms and are fetched at first use, so that the import loads neither SymPy nor SciPy."""
 
 _WHERE = {name: room for room, names in _HOMES.items() for name in names}
-_ROOMS = ("measures", "modes", "plots", "starts", "tasks")
+_ROOMS = ("measures", "modes", "plots", "starts", "systems", "tasks", "theorems")
 
 __all__ = [
     "Backpropagation",
@@ -118,7 +120,10 @@ __all__ = [
     "simulate",
     "solve_modes",
     "starts",
+    "systems",
     "tasks",
+    "theorems",
+    "verify",
 ]
 
 

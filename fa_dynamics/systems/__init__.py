@@ -1,0 +1,1 @@
+"""What the papers study beyond the aligned linear flow, one idea per file."""

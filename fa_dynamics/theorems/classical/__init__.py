@@ -1,0 +1,1 @@
+"""Classical reference solutions; one statement per file."""
