@@ -6,6 +6,7 @@ import json
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -296,3 +297,11 @@ def test_page_stands_on_its_own(mine, altered):
     assert 'href="http' not in page
     bad = altered(check=lambda case: at_most("x", abs(case["x"]), 0.5)).to_html()
     assert "VIOLATED" in bad
+
+
+def test_the_example_of_the_contributing_guide():
+    path = Path(__file__).parents[2] / "examples" / "own_statement.py"
+    report = verify(str(path), draws=5)
+    assert report.holds
+    assert report.records[0]["counterexample_found"] is True
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 45
