@@ -147,7 +147,9 @@ def equal(
     """
     one, other = np.asarray(left, dtype=float), np.asarray(right, dtype=float)
     size = max(_largest(one), _largest(other)) or 1.0
-    return at_most(what, np.abs(one - other), 0.0, error, scale=size if scale is None else scale, **place)
+    return at_most(
+        f"difference in {what}", np.abs(one - other), 0.0, error, scale=size if scale is None else scale, **place
+    )
 
 
 def _largest(values: Array) -> float:

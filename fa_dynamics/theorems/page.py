@@ -107,7 +107,7 @@ def _case(title: str, case: Case | None) -> str:
     values = "\n".join(f"{name} = {_short(value)}" for name, value in plain(case.instance).items())
     return (
         f"<details><summary>{title}, seed {case.seed}: {with_mathml(str(case.evidence))}</summary>"
-        f"{case_picture(case) or ''}<pre>{html.escape(values)}</pre></details>"
+        f"{case_picture(case)}<pre>{html.escape(values)}</pre></details>"
     )
 
 

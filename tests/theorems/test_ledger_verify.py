@@ -305,3 +305,9 @@ def test_the_example_of_the_contributing_guide():
     assert report.holds
     assert report.records[0]["counterexample_found"] is True
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 45
+
+
+@pytest.mark.parametrize("what", [r"$\lVert x \rVert$", "a long story " * 9, "$x^2$"])
+def test_labels_that_matplotlib_cannot_read(altered, what):
+    page = altered(check=lambda case: at_most(what, [0.1, case["x"] ** 2], 1.0, over=[0, 1])).to_html()
+    assert page.count("</svg>") == 3  # the margins, the worst case, and the counterexample
