@@ -10,7 +10,7 @@ demo: $(READY)  ## mode-learning curves of the digits data, in the folder fa-dyn
 	$(BIN)/fa-dynamics demo
 
 test: $(READY)  ## the tests, with coverage
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
 	$(BIN)/python -m coverage report --include="fa_dynamics/derive/*,fa_dynamics/flows/*,fa_dynamics/measures/*" \
 		--fail-under=95 --format=total
 
