@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         derive,
     )
     from fa_dynamics.flows.dataset import load
+    from fa_dynamics.flows.ensemble import Ensemble, simulate_ensemble
+    from fa_dynamics.flows.iterate import iterate
     from fa_dynamics.flows.simulate import simulate
     from fa_dynamics.flows.trajectory import Trajectory
     from fa_dynamics.modes import (
@@ -38,11 +40,15 @@ if TYPE_CHECKING:
         ModeCurves,
         PhaseDiagram,
         Prediction,
+        StepDiagram,
+        StepSizes,
         equilibria,
         integrate_chain,
         leaf_start,
         phase_diagram,
         solve_modes,
+        step_diagram,
+        step_sizes,
     )
     from fa_dynamics.reproduce import Reproduction, reproduce
     from fa_dynamics.tasks import Modes, Task
@@ -62,17 +68,21 @@ _HOMES = {
         "SignSymmetry",
         "derive",
     ),
-    "flows": ("Trajectory", "load", "simulate"),
+    "flows": ("Ensemble", "Trajectory", "iterate", "load", "simulate", "simulate_ensemble"),
     "modes": (
         "Equilibria",
         "ModeCurves",
         "PhaseDiagram",
         "Prediction",
+        "StepDiagram",
+        "StepSizes",
         "equilibria",
         "integrate_chain",
         "leaf_start",
         "phase_diagram",
         "solve_modes",
+        "step_diagram",
+        "step_sizes",
     ),
     "reproduce": ("Reproduction", "reproduce"),
     "tasks": ("Modes", "Task"),
@@ -88,6 +98,7 @@ __all__ = [
     "Chain",
     "DerivationError",
     "DirectFeedbackAlignment",
+    "Ensemble",
     "Equilibria",
     "FeedbackAlignment",
     "FirstIntegrals",
@@ -104,12 +115,15 @@ __all__ = [
     "Reproduction",
     "Rule",
     "SignSymmetry",
+    "StepDiagram",
+    "StepSizes",
     "Task",
     "Trajectory",
     "__version__",
     "derive",
     "equilibria",
     "integrate_chain",
+    "iterate",
     "leaf_start",
     "load",
     "measures",
@@ -118,8 +132,11 @@ __all__ = [
     "plots",
     "reproduce",
     "simulate",
+    "simulate_ensemble",
     "solve_modes",
     "starts",
+    "step_diagram",
+    "step_sizes",
     "systems",
     "tasks",
     "theorems",

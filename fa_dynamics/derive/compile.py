@@ -80,7 +80,7 @@ class CompiledFlow:
 
 
 @lru_cache(maxsize=128)
-def compile_flow(flow: Flow, sizes: tuple[int, ...]) -> CompiledFlow:
+def compile_flow(flow: Flow, sizes: tuple[int, ...], stacked: bool = False) -> CompiledFlow:
     """Compile a flow for given numbers of units.
 
     Parameters
@@ -89,6 +89,9 @@ def compile_flow(flow: Flow, sizes: tuple[int, ...]) -> CompiledFlow:
         A derived flow.
     sizes
         n_0..n_L; they decide the order of the products, nothing else.
+    stacked
+        Whether matrices will have a leading axis, one entry per member of an ensemble; those of a parameter that all
+        members share need none.
 
     Raises
     ------
@@ -114,30 +117,34 @@ def compile_flow(flow: Flow, sizes: tuple[int, ...]) -> CompiledFlow:
         multiply_adds=program.multiply_adds,
         memory_shapes=tuple(_shape(symbol, numbers) for symbol in memory),
         constants_function=_lambdify(
-            parameters, [(s.target, s.expression.subs(numbers)) for s in program.constants], constants
+            parameters, [(s.target, s.expression.subs(numbers)) for s in program.constants], constants, stacked
         ),
         velocity_function=_lambdify(
             (*flow.state, *parameters, *constants, *map(_output_memory, program.outputs), *memory),
             statements,
             list(program.outputs),
+            stacked,
         ),
     )
 
 
-def _lambdify(arguments: Sequence[Any], steps: list[tuple[Any, Any]], results: list[Any]) -> Callable[..., Any]:
+def _lambdify(
+    arguments: Sequence[Any], steps: list[tuple[Any, Any]], results: list[Any], stacked: bool
+) -> Callable[..., Any]:
     """SymPy's lambdify; our statements stand in the place of its common subexpressions."""
     function: Callable[..., Any] = sp.lambdify(
         list(arguments),
         results,
         modules="numpy",
-        printer=_printer(),
+        printer=_printer(stacked),
         cse=lambda expressions: (steps, expressions),
     )
     return function
 
 
-def _printer() -> MatrixPrinter:
-    return MatrixPrinter({"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True})
+def _printer(stacked: bool = False) -> MatrixPrinter:
+    settings = {"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True}
+    return MatrixPrinter(settings, stacked)
 
 
 def _with_memory(program: Program, numbers: Mapping[Any, int]) -> tuple[list[tuple[Any, Any]], list[Any]]:

@@ -77,7 +77,8 @@ class Flow:
     @property
     def feedback(self) -> tuple[Any, ...]:
         """The feedback matrices that someone has to supply: fixed ones, and starts of those that learn."""
-        known = {*self.network.weights, self.network.error_symbol}
+        network = self.network
+        known = {*network.weights, network.error_symbol, network.input_moment, network.cross_moment}
         found = {
             symbol
             for expression in self.factored.values()

@@ -29,7 +29,8 @@ class DotInto(Into):
 
     def _numpycode(self, printer: Any, **_: Any) -> str:
         memory, left, right = map(printer._print, self.args)
-        return f"dot({left}, {right}, {memory})"
+        # lambdify's plain `matmul` is that of numpy.linalg, which takes no memory.
+        return f"{'numpy.matmul' if printer.stacked else 'dot'}({left}, {right}, {memory})"
 
 
 class SumInto(Into):
@@ -55,7 +56,18 @@ class MatrixPrinter(NumPyPrinter):  # type: ignore[misc]
 
     SymPy 1.14 prints a function applied to every entry of a matrix as no valid Python, and does not print elementwise
     powers at all; products are printed with ``@``.
+
+    Parameters
+    ----------
+    stacked
+        Whether every matrix has leading axes, as the members of an ensemble do.
+    settings
+        Of SymPy's printer.
     """
+
+    def __init__(self, settings: dict[str, Any], stacked: bool = False) -> None:
+        super().__init__(settings)
+        self.stacked = stacked
 
     def _print_ElementwiseApplyFunction(self, expression: Any) -> str:
         body = expression.function.expr
@@ -75,7 +87,8 @@ class MatrixPrinter(NumPyPrinter):  # type: ignore[misc]
         return code if coefficient == 1 else f"{self._print(coefficient)} * ({code})"
 
     def _print_Transpose(self, expression: Any) -> str:
-        return f"{self._print(expression.arg)}.T" if expression.arg.is_symbol else f"({self._print(expression.arg)}).T"
+        argument = self._print(expression.arg)
+        return f"{argument if expression.arg.is_symbol else f'({argument})'}.{'mT' if self.stacked else 'T'}"
 
     def _print_Inverse(self, expression: Any) -> str:
         return f"{self._module_format(self._module + '.linalg.inv')}({self._print(expression.arg)})"

@@ -16,6 +16,7 @@ from fa_dynamics.derive.lookup import RuleLike, find_rule
 from fa_dynamics.derive.rules import BUILT_IN, Rule
 from fa_dynamics.errors import InputError
 from fa_dynamics.files import write_netcdf
+from fa_dynamics.flows.steps import StepCurve, Steps
 from fa_dynamics.measures import Curve
 from fa_dynamics.tasks import Task
 
@@ -34,7 +35,8 @@ def to_dataset(run: Trajectory) -> xarray.Dataset:
     Variables: weights ``W_l`` (time, unit_l, unit_{l-1}), feedback, ``mode_strength`` (time, mode), ``loss``,
     ``weight_alignment`` (time, upper_layer), ``update_alignment`` (time, layer), ``interlayer_alignment`` and
     ``balancedness`` (time, hidden_layer), ``effective_rank``, ``drift_*`` of first integrals; the task's moments and
-    modes; ``curve`` (step, node, mode). Attributes: provenance.
+    modes; ``curve`` (step, node, mode). Finite steps have ``curve`` (edge, mode), ``step_number`` (time), and
+    ``explained_drift_*`` and ``unexplained_drift_*`` of first integrals. Attributes: provenance.
     """
     import xarray
 
@@ -69,9 +71,13 @@ def to_dataset(run: Trajectory) -> xarray.Dataset:
         "input_moment": (inputs, task.input_moment),
         "cross_moment": ([unit[depth], unit[0]], task.cross_moment),
         "output_moment": (outputs, task.output_moment),
-        "curve": (["step", "node", "mode"], run.curve.values),
+        "curve": (["step", "node", "mode"] if run.steps is None else ["edge", "mode"], run.curve.values),
         "step_edge": (["edge"], run.curve.edges),
     }
+    if run.steps is not None:
+        data["step_number"] = (["time"], run.steps.number)
+        for kind, drifts in (("explained", run.explained_drift), ("unexplained", run.unexplained_drift)):
+            data |= {f"{kind}_drift_{name}": (["time"], drift) for name, drift in drifts.items()}
     if task.input_map is not None:
         data["input_map"] = ([unit[0], "raw_input"], task.input_map)
     coordinates = {
@@ -134,6 +140,7 @@ def load(path: str | Path, rule: RuleLike | None = None) -> Trajectory:
     decay = facts["json_decay"]
     flow = derive(depth, found, decay=decay is not None)
     values = {str(name): variable.values for name, variable in data.items()}
+    steps = _saved_steps(facts["json_steps"], values) if "json_steps" in facts else None
     described = facts["json_task"]
     task = Task(
         name=described["name"],
@@ -155,19 +162,21 @@ def load(path: str | Path, rule: RuleLike | None = None) -> Trajectory:
         feedback={matrix.name: values[matrix.name] for matrix in flow.feedback},
         initial={name.removeprefix("initial_"): values[name] for name in values if name.startswith("initial_")},
         decay=None if decay is None else tuple(decay),
-        curve=Curve(values["step_edge"], values["curve"]),
+        curve=(Curve if steps is None else StepCurve)(values["step_edge"], values["curve"]),
         status=data.attrs["status"],
         message=data.attrs["message"],
         solver=facts["json_solver"],
         seed=int(data.attrs["seed"]),
         start=data.attrs["start"],
         feedback_start=data.attrs["feedback_start"],
+        steps=steps,
     )
 
 
 def _provenance(run: Trajectory) -> dict[str, Any]:
     task = run.task
-    return {
+    steps = {} if run.steps is None else {"json_steps": json.dumps(_steps_record(run.steps))}
+    return steps | {
         "format": FORMAT,
         "status": run.status,
         "message": run.message,
@@ -205,6 +214,20 @@ def versions() -> dict[str, str]:
         "sympy": sympy.__version__,
         "python": platform.python_version(),
     }
+
+
+def _steps_record(steps: Steps) -> dict[str, Any]:
+    return {name: getattr(steps, name) for name in ("step_size", "momentum", "batch_size", "left_out")}
+
+
+def _saved_steps(record: dict[str, Any], values: dict[str, Any]) -> Steps:
+    def drifts(kind: str) -> dict[str, Any]:
+        start = f"{kind}_drift_"
+        return {name.removeprefix(start): values[name] for name in values if name.startswith(start)}
+
+    return Steps(
+        number=values["step_number"], explained=drifts("explained"), unexplained=drifts("unexplained"), **record
+    )
 
 
 def _rule_record(rule: Rule) -> dict[str, Any]:

@@ -20,8 +20,13 @@ from fa_dynamics.tasks import Task
 
 Array = NDArray[np.float64]
 
+DEFAULT_START, DEFAULT_FEEDBACK = Gaussian(0.01), Gaussian(1.0)
+
 DEFAULT_TIMES = 201
 """Output times if the user names none."""
+
+DEFAULT_START, DEFAULT_FEEDBACK = Gaussian(0.01), Gaussian(1.0)
+"""Families of start and feedback if the user names none."""
 
 SMALLEST_RTOL = 100 * float(np.finfo(float).eps)
 """SciPy's solvers go no further."""
@@ -34,8 +39,8 @@ WORK_ARRAYS = 30
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
-    """A run that is ready to be integrated.
+class Setting:
+    """What every run starts from, integrated or iterated.
 
     Attributes
     ----------
@@ -45,10 +50,6 @@ class Plan:
         The matrices of the state at t = 0, in the order of ``compiled.names``.
     feedback
         Fixed feedback, and starts of feedback that learns, by name.
-    times, t_end
-        Output times and the last time.
-    solver
-        method, rtol, atol, max_step.
     seed, start, feedback_start
         Where the matrices came from.
     """
@@ -59,9 +60,6 @@ class Plan:
     rates: tuple[float, ...] | None
     initial: tuple[Array, ...]
     feedback: Mapping[str, Array]
-    times: Array
-    t_end: float
-    solver: Mapping[str, Any]
     seed: int
     start: str
     feedback_start: str
@@ -81,6 +79,23 @@ class Plan:
         }
         rates = zip(self.flow.decay_rates, self.rates or (), strict=True)
         return values | {symbol.name: rate for symbol, rate in rates}
+
+
+@dataclass(frozen=True, eq=False)
+class Plan(Setting):
+    """A run that is ready to be integrated.
+
+    Attributes
+    ----------
+    times, t_end
+        Output times and the last time.
+    solver
+        method, rtol, atol, max_step.
+    """
+
+    times: Array
+    t_end: float
+    solver: Mapping[str, Any]
 
 
 def prepare(
@@ -108,42 +123,68 @@ def prepare(
     DerivationError
         The rule cannot be derived.
     """
+    for value, argument in ((t_end, "t_end"), (rtol, "rtol"), (atol, "atol")):
+        check_positive(value, argument)
+    check_positive(max_step, "max_step", infinite=True)
+    if rtol < SMALLEST_RTOL:
+        raise InputError(f"rtol: {rtol!r} given, expected at least {SMALLEST_RTOL:.1e}, 100 units of round-off")
+    times = _output_times(t_eval, t_end)
+    setting = settle(task, hidden, rule, start, feedback, decay=decay, seed=seed, n_times=len(times))
+    solver_class(method, sum(rows * columns for rows, columns in setting.compiled.shapes))
+    return Plan(
+        **vars(setting),
+        times=times,
+        t_end=float(t_end),
+        solver={"method": method, "rtol": float(rtol), "atol": float(atol), "max_step": float(max_step)},
+    )
+
+
+def settle(
+    task: Task,
+    hidden: int | Sequence[int],
+    rule: RuleLike,
+    start: StartLike | None,
+    feedback: StartLike | None,
+    *,
+    decay: float | Sequence[float] | None,
+    seed: int,
+    n_times: int,
+) -> Setting:
+    """Check what integrated and iterated runs have in common, derive and compile the flow, and draw the matrices.
+
+    Raises
+    ------
+    InputError
+        Bad arguments, or states at `n_times` output times that take more memory than a run may.
+    DerivationError
+        The rule cannot be derived.
+    """
     if not isinstance(task, Task):
         raise InputError(f"task: {type(task).__name__} given, expected a Task, such as fa.tasks.named('digits')")
     chosen = find_rule(rule)
     sizes = _sizes(task, hidden)
     depth = len(sizes) - 1
     rates = _decay_rates(decay, depth)
-    for value, argument in ((t_end, "t_end"), (rtol, "rtol"), (atol, "atol")):
-        _check_positive(value, argument)
-    _check_positive(max_step, "max_step", infinite=True)
-    if rtol < SMALLEST_RTOL:
-        raise InputError(f"rtol: {rtol!r} given, expected at least {SMALLEST_RTOL:.1e}, 100 units of round-off")
-    times = _output_times(t_eval, t_end)
-    start_object = _start_object(start, "start", Gaussian(0.01))
-    feedback_object = _start_object(feedback, "feedback", Gaussian(1.0))
+    start_object = _start_object(start, "start", DEFAULT_START)
+    feedback_object = _start_object(feedback, "feedback", DEFAULT_FEEDBACK)
     draws = stream(seed, "start"), stream(seed, "feedback")
 
     flow = derive(depth, chosen, decay=rates is not None)
     flow.invariants()
-    _check_memory(sizes, len(times))
+    _check_memory(sizes, n_times)
     compiled = compile_flow(flow, sizes)
-    solver_class(method, sum(rows * columns for rows, columns in compiled.shapes))
     bases = mode_bases(task, sizes)
-    weights = resolve(start_object, _weight_slots(sizes), bases, draws[0], "start")
-    slots = _feedback_slots(flow, sizes)
+    weights = resolve(start_object, weight_slots(sizes), bases, draws[0], "start")
+    slots = feedback_slots(flow, sizes)
     drawn = resolve(feedback_object, slots, bases, draws[1], "feedback")
     given = {slot.name: matrix for slot, matrix in zip(slots, drawn, strict=True)}
-    return Plan(
+    return Setting(
         task=task,
         compiled=compiled,
         sizes=sizes,
         rates=rates,
         initial=(*weights, *(given[name] for name in compiled.names[depth:])),
         feedback=given,
-        times=times,
-        t_end=float(t_end),
-        solver={"method": method, "rtol": float(rtol), "atol": float(atol), "max_step": float(max_step)},
         seed=int(seed),
         start=_describe(start_object),
         feedback_start=_describe(feedback_object) if slots else "none",
@@ -158,11 +199,13 @@ def mode_bases(task: Task, sizes: Sequence[int]) -> Bases:
     return Bases((modes.input_basis, *hidden, modes.output_basis))
 
 
-def _weight_slots(sizes: Sequence[int]) -> list[Slot]:
+def weight_slots(sizes: Sequence[int]) -> list[Slot]:
+    """The weights W_1..W_L of a network of these sizes n_0..n_L."""
     return [Slot(f"W_{layer}", layer, layer - 1, (sizes[layer], sizes[layer - 1])) for layer in range(1, len(sizes))]
 
 
-def _feedback_slots(flow: Flow, sizes: Sequence[int]) -> list[Slot]:
+def feedback_slots(flow: Flow, sizes: Sequence[int]) -> list[Slot]:
+    """The feedback matrices that a flow asks for, at these sizes n_0..n_L."""
     layer_of = {symbol: layer for layer, symbol in enumerate(flow.network.sizes)}
     slots = []
     for matrix in flow.feedback:
@@ -197,7 +240,14 @@ def _numbers(given: Any, argument: str) -> Array:
         raise InputError(f"{argument}: {given!r} given, expected numbers") from problem
 
 
-def _check_positive(value: Any, argument: str, infinite: bool = False) -> None:
+def check_positive(value: Any, argument: str, infinite: bool = False) -> None:
+    """Refuse what is no number > 0.
+
+    Raises
+    ------
+    InputError
+        Naming the argument.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         raise InputError(f"{argument}: {value!r} given, expected a number > 0")
     if not value > 0 or not (infinite or np.isfinite(value)):

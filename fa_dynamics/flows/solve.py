@@ -94,6 +94,7 @@ def solve(
     atol: float = 1e-12,
     max_step: float = np.inf,
     max_steps: int = 100_000,
+    members: int = 1,
     report: Callable[[float], None] = lambda fraction: None,
 ) -> Solution:
     """Integrate dy/dt = velocity(t, y) from 0 to t_end.
@@ -114,6 +115,8 @@ def solve(
         As in SciPy.
     max_steps
         Accepted steps after which the run is called stalled.
+    members
+        Equal parts of the state that do not feel each other.
     report
         Is told the fraction of time done, after each step.
     """
@@ -143,7 +146,7 @@ def solve(
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             solver = make(trials, 0.0, y0, t_end, rtol=rtol, atol=atol, max_step=max_step)
-            rate = LargestRate(velocity, y0.size) if isinstance(solver, explicit) else None
+            rate = LargestRate(velocity, y0.size, members) if isinstance(solver, explicit) else None
             while solver.status == "running":
                 if rate is not None:
                     solver.max_step = min(max_step, rate.longest_step(solver.t, solver.y, solver.f))

@@ -23,21 +23,32 @@ RELATIVE_STEP = 1e-7
 
 
 class LargestRate:
-    """Follows the size of the largest eigenvalue of the Jacobian along a trajectory."""
+    """Follows the size of the largest eigenvalue of the Jacobian along a trajectory, or along each of several.
 
-    def __init__(self, velocity: Callable[[float, Array], Array], size: int) -> None:
+    Parameters
+    ----------
+    velocity
+        Of the flat state.
+    size
+        Of the state.
+    members
+        Into so many equal parts, which do not feel each other, the state falls apart: each has a largest rate.
+    """
+
+    def __init__(self, velocity: Callable[[float, Array], Array], size: int, members: int = 1) -> None:
         self.velocity = velocity
-        self.direction = np.random.default_rng(0).standard_normal(size)
-        self.direction /= np.linalg.norm(self.direction)
+        self.direction = np.random.default_rng(0).standard_normal((members, size // members))
+        self.direction /= np.linalg.norm(self.direction, axis=1, keepdims=True)
         self.evaluations = 0
 
     def longest_step(self, t: float, y: Array, f: Array) -> float:
         """The longest step from (t, y) with velocity f that stays inside the reach; inf at a place without rates."""
-        width = RELATIVE_STEP * max(1.0, float(np.linalg.norm(y)))
-        change = (self.velocity(t, y + width * self.direction) - f) / width
+        state = y.reshape(self.direction.shape)
+        width = RELATIVE_STEP * np.maximum(1.0, np.linalg.norm(state, axis=1, keepdims=True))
+        moved = self.velocity(t, (state + width * self.direction).ravel())
+        change = (moved - f).reshape(state.shape) / width
         self.evaluations += 1
-        rate = float(np.linalg.norm(change))
-        if not (np.isfinite(rate) and rate > 0):
-            return np.inf
-        self.direction = change / rate
-        return REACH / rate
+        rate = np.linalg.norm(change, axis=1, keepdims=True)
+        known = np.isfinite(rate) & (rate > 0)
+        self.direction = np.divide(change, rate, out=self.direction.copy(), where=known)
+        return REACH / float(rate[known].max()) if known.any() else np.inf

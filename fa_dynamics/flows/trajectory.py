@@ -15,7 +15,8 @@ from fa_dynamics import measures
 from fa_dynamics.derive.conservation import Invariant
 from fa_dynamics.derive.flow import Flow
 from fa_dynamics.errors import InputError
-from fa_dynamics.flows.drift import invariant_drift
+from fa_dynamics.flows.drift import holding_laws, invariant_drift
+from fa_dynamics.flows.steps import StepCurve, Steps
 from fa_dynamics.flows.updates import backward_product, feedback_in_place_of, updates
 from fa_dynamics.measures import Curve, Order
 from fa_dynamics.tasks import Task
@@ -50,7 +51,7 @@ class Trajectory:
     decay
         rho_1..rho_L, or None.
     curve
-        Mode strengths between all accepted steps, finer than `t`.
+        Mode strengths between all accepted steps, finer than `t`; of finite steps, after each of them.
     status
         'completed', 'diverged', 'stalled', 'non-finite' or 'interrupted'.
     message
@@ -59,6 +60,8 @@ class Trajectory:
         Method, tolerances, accepted steps, evaluations of the velocity and seconds.
     seed, start, feedback_start
         What the run started from.
+    steps
+        Step size, step numbers and account of drifts of finite steps; None for a flow.
     """
 
     task: Task
@@ -69,13 +72,14 @@ class Trajectory:
     feedback: Mapping[str, Array]
     initial: Mapping[str, Array]
     decay: tuple[float, ...] | None
-    curve: Curve
+    curve: Curve | StepCurve
     status: str
     message: str
     solver: Mapping[str, Any]
     seed: int
     start: str
     feedback_start: str
+    steps: Steps | None = None
 
     @property
     def depth(self) -> int:
@@ -133,14 +137,16 @@ class Trajectory:
         """cos between each layer's update and the true gradient step at the same weights, (time, layer).
 
         Weight decay is left out of both. nan where one of the two is exactly zero, and where the error matrix is so
-        small that it may be the error of the solver: |E| <= 100 (rtol |Sigma_yx| + atol).
+        small that it may be the error of the solver: |E| <= 100 (rtol |Sigma_yx| + atol), with round-off in the place
+        of the tolerances for finite steps.
         """
         own, true = updates(self, self.flow.rule), updates(self, "bp")
         cosines = np.array([measures.update_alignment(a, b) for a, b in zip(own, true, strict=True)]).T
         with np.errstate(invalid="ignore"):  # a diverged run has an infinite map, and then no known alignment
             error = self.task.cross_moment - self.end_to_end @ self.task.input_moment
         size = np.linalg.norm(self.task.cross_moment)
-        known = np.linalg.norm(error, axis=(1, 2)) > SOLVER_ERROR * (self.solver["rtol"] * size + self.solver["atol"])
+        rtol, atol = (self.solver.get(name, other) for name, other in (("rtol", np.finfo(float).eps), ("atol", 0.0)))
+        known = np.linalg.norm(error, axis=(1, 2)) > SOLVER_ERROR * (rtol * size + atol)
         return np.where(known[:, None], cosines, np.nan)
 
     def alignment_matrix(self, layer: int) -> Array:
@@ -178,19 +184,25 @@ class Trajectory:
     @cached_property
     def invariants(self) -> tuple[Invariant, ...]:
         """The verified first integrals of the flow that hold with this feedback."""
-
-        def holds(law: Invariant) -> bool:
-            if law.needs is None:
-                return True
-            matrix = self.feedback[law.needs]
-            return bool(np.linalg.matrix_rank(matrix) == matrix.shape[1])
-
-        return tuple(law for law in self.flow.invariants() if holds(law))
+        return holding_laws(self.flow, self.feedback)
 
     @cached_property
     def invariant_drift(self) -> dict[str, Array]:
         """|Q(t) - Q(0)| / max(1, |Q(0)|) of every first integral, by name, each (time,)."""
         return invariant_drift(self)
+
+    @property
+    def explained_drift(self) -> Mapping[str, Array]:
+        """What the derived drifts of all steps add up to, over max(1, |Q(0)|), by name, each (time,).
+
+        Empty for a flow, which has no steps. Source: robertson2024.discrete-drift.
+        """
+        return self.steps.explained if self.steps else {}
+
+    @property
+    def unexplained_drift(self) -> Mapping[str, Array]:
+        """|Q(t) - Q(0) - explained| / max(1, |Q(0)|), by name, each (time,): round-off. Empty for a flow."""
+        return self.steps.unexplained if self.steps else {}
 
     def matrices(self, index: int) -> dict[str, Array]:
         """All weights and feedback matrices at one output time, by name."""
@@ -200,8 +212,11 @@ class Trajectory:
     def learning_times(self, level: float = 0.5) -> Array:
         """Earliest time after which |p - s| <= (1 - level) |s| for good, (mode,); inf if not by the end of the run.
 
-        Found between the solver's own steps, so that the output times do not limit the accuracy.
+        Found between the solver's own steps, so that the output times do not limit the accuracy; of finite steps, the
+        time of a step.
         """
+        if isinstance(self.curve, StepCurve):
+            return self.curve.learning_times(self.task.modes.target, level)
         return measures.learning_times(self.curve, self.task.modes.target, level)
 
     def order(self, level: float = 0.5) -> Order:
@@ -251,11 +266,15 @@ class Trajectory:
 
     def __repr__(self) -> str:
         reached = f"t = {self.t[-1]:g}" if len(self.t) else "no output time"
+        if self.steps is not None:  # states may be kept more seldom than steps are taken
+            reached = f"step {self.solver['steps']}, t = {self.curve.edges[-1]:g}"
         drift = {name: history.max() for name, history in self.invariant_drift.items()} if len(self.t) else {}
         worst = max(drift, key=lambda name: drift[name]) if drift else None
         law = f"largest drift of a first integral {drift[worst]:.1e} ({worst})" if worst else "no first integral"
-        settings = ", ".join(f"{key} {self.solver[key]}" for key in ("method", "rtol", "atol", "steps", "evaluations"))
+        settings = ", ".join(f"{key} {value}" for key, value in self.solver.items() if key != "seconds")
         loss = f"loss {self.loss[0]:.4g} -> {self.loss[-1]:.4g} (best {self.task.best_loss:.4g})" if len(self.t) else ""
+        if worst and worst in self.unexplained_drift:
+            law += f", of which the steps leave {self.unexplained_drift[worst].max():.1e} unexplained"
         decay = f", decay {self.decay}" if self.decay else ""
         return "\n".join(
             [

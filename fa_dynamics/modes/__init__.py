@@ -9,6 +9,8 @@ from fa_dynamics.modes.leaf import leaf_start
 from fa_dynamics.modes.phase import PhaseDiagram, phase_diagram
 from fa_dynamics.modes.prediction import Prediction, predict_order
 from fa_dynamics.modes.solve import ModeCurves, solve_modes
+from fa_dynamics.modes.step_diagram import StepDiagram, step_diagram
+from fa_dynamics.modes.step_sizes import StepSizes, step_sizes
 
 __all__ = [
     "Clock",
@@ -17,6 +19,8 @@ __all__ = [
     "ModeCurves",
     "PhaseDiagram",
     "Prediction",
+    "StepDiagram",
+    "StepSizes",
     "balanced_time",
     "clock_of",
     "equilibria",
@@ -25,6 +29,8 @@ __all__ = [
     "phase_diagram",
     "predict_order",
     "solve_modes",
+    "step_diagram",
+    "step_sizes",
     "two_layer_backpropagation",
     "zero_start_time",
 ]

@@ -27,7 +27,8 @@ def weights_at(theta: Stack, c: Stack, tau: Array) -> list[Array]:
     increment = tau
     for start, factor in zip(theta, c, strict=True):
         weights.append(start + factor * increment)
-        increment = increment * (start + 0.5 * factor * increment)
+        if len(weights) < len(theta):
+            increment = increment * (start + 0.5 * factor * increment)
     return weights
 
 

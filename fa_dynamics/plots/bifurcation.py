@@ -62,8 +62,8 @@ def plot_bifurcation(
     Notes
     -----
     For L = 2 the curve is k = theta_1^2 - 2 b sigma / (lambda theta_1), with its fold at k = 3 rho^2, rho^3 =
-    b sigma / lambda. Two folds closer together than 1/200 of the range may be missed. Sources:
-    girotti2021.fixed-points, `girotti2021.md` 5.
+    b sigma / lambda. Two folds of one pair of critical values of p that are closer together than 1/4000 of the
+    range may be missed. Sources: girotti2021.fixed-points, `girotti2021.md` 5.
     """
     found = equilibria(correlation, curvature, depth, start, feedback)
     b = _feedback(found, feedback)

@@ -10,12 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fa_dynamics.modes.equilibria import Equilibria, equilibria
+from fa_dynamics.modes.folds import critical_strengths, fold_branches
 from fa_dynamics.modes.leaf import leaf_start
 
 Array = NDArray[np.float64]
 
 GRID = 201
 """Values of k at which equilibria are counted first. Folds are found where the count changes from one to the next."""
+
+FINE = 4001
+"""Values of k at which the functions that are zero on folds are looked at, in search of folds that lie close together.
+"""
 
 NODES = 121
 """Values of k on every stretch between folds, denser towards its ends, where branches turn like square roots."""
@@ -68,17 +73,36 @@ class Family:
     constants: Array
     feedback: Array
 
-    def at(self, k: Array) -> Equilibria:
-        """One mode per value of k."""
+    def starts(self, k: Array) -> Array:
+        """A point on every leaf, (L, len(k))."""
         constants = np.repeat(self.constants[:, None], len(k), axis=1)
         constants[self.row] = k
+        return leaf_start(constants, self.feedback)
+
+    def at(self, k: Array) -> Equilibria:
+        """One mode per value of k."""
         sigma, curvature = self.found.correlation[self.mode], self.found.curvature[self.mode]
-        start = leaf_start(constants, self.feedback)
-        return equilibria(np.full(len(k), sigma), curvature, self.found.depth, start, self.feedback)
+        return equilibria(np.full(len(k), sigma), curvature, self.found.depth, self.starts(k), self.feedback)
+
+    def grid(self, low: float, high: float) -> Array:
+        """Values of k to count equilibria at: equally spaced ones, and one between any two folds that are known.
+
+        Folds are zeros of `fold_branches`, one function per pair of critical values of p, so that two that lie close
+        together are as a rule simple zeros of different functions.
+        """
+        k = np.linspace(low, high, FINE)
+        factors = np.repeat(self.found.factors[:, [self.mode]], FINE, axis=1)
+        squares = critical_strengths(self.starts(k), factors)
+        zeros = [np.empty(0)]
+        for value in fold_branches(squares, float(self.found.target[self.mode])):
+            at = np.flatnonzero(value[1:] * value[:-1] < 0)
+            zeros.append(k[at] + (k[at + 1] - k[at]) * value[at] / (value[at] - value[at + 1]))
+        folds = np.sort(np.concatenate(zeros))
+        return np.unique(np.concatenate([np.linspace(low, high, GRID), 0.5 * (folds[1:] + folds[:-1])]))
 
     def branches(self, low: float, high: float) -> tuple[list[Branch], list[Fold]]:
         """All branches and folds for k between two values."""
-        grid = np.linspace(low, high, GRID)
+        grid = self.grid(low, high)
         for _ in range(ROUNDS):
             nodes = [_nodes(*stretch) for stretch in self._stretches(grid)]
             solved = self.at(np.concatenate(nodes))

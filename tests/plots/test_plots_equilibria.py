@@ -84,6 +84,27 @@ def test_folds_are_where_the_count_changes():
     assert sum(branch.stable for branch in branches) > sum(not branch.stable for branch in branches)
 
 
+def test_folds_that_lie_close_together_are_found():
+    """Two of the five lie between neighbours of 201 values of k from -60 to 60, which both count three equilibria."""
+    b, start = np.array([0.986, 0.308, 1.227]), np.array([-0.878, -0.709, 0.88, -0.995])
+    own = start[:-1] ** 2 - 2 * b * start[1:]
+    family = Family(equilibria([1.0], 1.0, 4, start, b), 0, 1, own, b)
+    folds = sorted(fold.k for fold in family.branches(-60, 60)[1])
+    near = sorted(fold.k for fold in family.branches(-1, 2)[1])  # 40 times as fine
+    assert len(near) == 5
+    np.testing.assert_allclose(folds, near, atol=1e-9)
+    assert 0 < folds[1] - folds[0] < 120 / 200
+    around = family.at(np.array([-0.6, folds[0] - 1e-6, 0.5 * (folds[0] + folds[1]), folds[1] + 1e-6, 0.0])).count
+    assert around.tolist() == [3, 3, 1, 3, 3]
+
+
+def test_grid_without_a_target_or_folds():
+    """No correlation, and no fold: the equally spaced values alone."""
+    for sigma, k in ((0.0, (-3, 3)), (1.0, (-3, 1))):
+        family = Family(equilibria([sigma]), 0, 0, np.zeros(1), np.ones(1))
+        np.testing.assert_array_equal(family.grid(*k), np.linspace(*k, 201))
+
+
 def test_pitchfork_and_several_modes(tmp_path):
     axes = plot_bifurcation([0.0])
     assert [text.get_text() for text in axes.texts] == ["$k = 0$"]
