@@ -51,6 +51,9 @@ if TYPE_CHECKING:
         step_sizes,
     )
     from fa_dynamics.reproduce import Reproduction, reproduce
+    from fa_dynamics.systems.network import simulate_network
+    from fa_dynamics.systems.network_iterate import iterate_network
+    from fa_dynamics.systems.network_run import NetworkRun
     from fa_dynamics.tasks import Modes, Task
     from fa_dynamics.theorems import verify
 
@@ -85,6 +88,7 @@ _HOMES = {
         "step_sizes",
     ),
     "reproduce": ("Reproduction", "reproduce"),
+    "systems": ("NetworkRun", "iterate_network", "simulate_network"),
     "tasks": ("Modes", "Task"),
     "theorems": ("verify",),
 }
@@ -110,6 +114,7 @@ __all__ = [
     "KolenPollack",
     "ModeCurves",
     "Modes",
+    "NetworkRun",
     "PhaseDiagram",
     "Prediction",
     "Reproduction",
@@ -124,6 +129,7 @@ __all__ = [
     "equilibria",
     "integrate_chain",
     "iterate",
+    "iterate_network",
     "leaf_start",
     "load",
     "measures",
@@ -133,6 +139,7 @@ __all__ = [
     "reproduce",
     "simulate",
     "simulate_ensemble",
+    "simulate_network",
     "solve_modes",
     "starts",
     "step_diagram",

@@ -10,6 +10,8 @@ from fa_dynamics.plots.invariance import plot_invariance
 from fa_dynamics.plots.landscape import plot_landscape
 from fa_dynamics.plots.mirror import plot_minimum_norm
 from fa_dynamics.plots.modes import plot_learning_times, plot_modes
+from fa_dynamics.plots.multiclass import plot_multiclass
+from fa_dynamics.plots.nonlinear import plot_laws, plot_wide_networks
 from fa_dynamics.plots.observables import plot_alignment, plot_loss, plot_singular_values
 from fa_dynamics.plots.one_output import plot_convergence, plot_cut_off, plot_reference_alignment
 from fa_dynamics.plots.order import plot_order
@@ -30,14 +32,17 @@ __all__ = [
     "plot_initialisations",
     "plot_invariance",
     "plot_landscape",
+    "plot_laws",
     "plot_learning_times",
     "plot_loss",
     "plot_minimum_norm",
     "plot_modes",
+    "plot_multiclass",
     "plot_order",
     "plot_panels",
     "plot_phase_diagram",
     "plot_reference_alignment",
     "plot_singular_values",
     "plot_step_diagram",
+    "plot_wide_networks",
 ]

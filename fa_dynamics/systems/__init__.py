@@ -6,9 +6,11 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "activations": ("Activation", "activation_names", "find_activation", "leaky_relu"),
     "aligned": ("AlignedNetwork", "aligned_network"),
     "aligned_criteria": ("basis_criterion", "data_criterion", "strong_invariance_possible"),
     "aligned_step": ("ExplicitStep", "explicit_step"),
+    "classification": ("accuracy", "classes", "digits", "split"),
     "constrained": ("iterate_constrained", "simulate_constrained"),
     "constrained_run": ("ConstrainedRun",),
     "layer_spaces": (
@@ -21,6 +23,7 @@ _HOMES = {
         "mask",
         "toeplitz",
     ),
+    "losses": ("Loss", "find_loss", "loss_names"),
     "minimum_norm": (
         "input_projector",
         "interpolation_limit",
@@ -30,6 +33,9 @@ _HOMES = {
     ),
     "mirror": ("MirrorPotential", "MirrorRun", "mirror_flow", "mirror_potential"),
     "mirror_reduction": ("Reduction", "reduction"),
+    "network": ("simulate_network",),
+    "network_iterate": ("iterate_network",),
+    "network_run": ("NetworkRun",),
     "one_output": ("OneOutputProblem", "OneOutputStart", "gaussian_start", "gaussian_weights", "reduced_start"),
     "one_output_backprop": ("backprop_one_output",),
     "one_output_flow": ("OneOutputRun", "flow_one_output", "full_weights"),
