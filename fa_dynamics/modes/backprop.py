@@ -123,7 +123,9 @@ class BackpropMotion(Motion):
         saddle = (self.limit != self.target)[mode]
         near = (start_terms < rest_terms) | saddle
         error = np.where(near, sigma - curvature * strength, curvature * left * secant)
-        terms = np.where(near, start_terms, rest_terms) * np.where(saddle, 1 + len(weights) * u, 1.0)
+        # At the end of the line u is infinite, the speed zero, and its rounding nobody asks for.
+        carried = np.where(saddle & np.isfinite(u), 1 + len(weights) * u, 1.0)
+        terms = np.where(near, start_terms, rest_terms) * carried
         return np.abs(others * error), np.abs(others) * terms
 
     def slope(self, mode: Index, x: Array) -> Array:

@@ -10,7 +10,7 @@ One rule decides everything. A number `measured`, known to within `error`, must 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -56,11 +56,14 @@ class Evidence:
     measured, bound, error
         At the worst place, in the units of the measured quantity.
     margin
-        (bound + error - measured) / scale, dimensionless; negative if and only if the claim is violated.
+        Dimensionless; negative if and only if the claim is violated. (bound + error - measured) / scale, or, where two
+        numbers have to be equal, 1 - distance / error: how much of the error the distance has used.
     decision
         'holds', 'undecided' or 'violated'.
     trace
         All places, if there were several along an axis.
+    relation
+        How the measured number has to stand to the bound.
     """
 
     what: str
@@ -70,9 +73,13 @@ class Evidence:
     margin: float
     decision: Decision
     trace: Trace | None = None
+    relation: Literal["at most", "at least", "equal"] = "at most"
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.measured:.6g}, at most {self.bound:.6g} (error {self.error:.1e}): {self.decision}"
+        if self.relation == "equal":
+            return f"{self.what}: {self.measured:.3g} (error {self.error:.1e}): {self.decision}"
+        stands = f"{self.measured:.6g}, {self.relation} {self.bound:.6g} (error {self.error:.1e})"
+        return f"{self.what}: {stands}: {self.decision}"
 
 
 def at_most(
@@ -101,11 +108,18 @@ def at_most(
         Where the values stand, along the first axis, for pictures.
     axis
         What `over` is, with its unit.
+
+    Raises
+    ------
+    ValueError
+        There is nothing to compare.
     """
     values, limits, errors = (
         np.atleast_1d(part)
         for part in np.broadcast_arrays(*(np.asarray(part, dtype=float) for part in (measured, bound, error)))
     )
+    if not values.size:
+        raise ValueError(f"{what}: nothing to compare")
     size = (_largest(limits) or _largest(values) or 1.0) if scale is None else float(scale)
     with np.errstate(invalid="ignore"):  # inf - inf is no number, and not known
         gap = limits - values
@@ -133,9 +147,11 @@ def at_most(
 
 
 def at_least(what: str, measured: ArrayLike, bound: ArrayLike, error: ArrayLike = 0.0, **options: Any) -> Evidence:
-    """Evidence for ``measured >= bound``: that minus the measured is at most minus the bound; options of `at_most`."""
-    low, high = -np.asarray(bound, dtype=float), -np.asarray(measured, dtype=float)
-    return at_most(f"minus {what}", high, low, error, **options)
+    """Evidence for ``measured >= bound`` at every place; options of `at_most`."""
+    values, limits = -np.asarray(measured, dtype=float), -np.asarray(bound, dtype=float)
+    found = at_most(what, values, limits, error, **options)
+    trace = found.trace and Trace(found.trace.axis, found.trace.x, -found.trace.measured, -found.trace.bound)
+    return replace(found, measured=-found.measured, bound=-found.bound, trace=trace, relation="at least")
 
 
 def equal(
@@ -146,10 +162,17 @@ def equal(
     `error` must come from somewhere else than the distance itself. The scale is by default the largest of the two.
     """
     one, other = np.asarray(left, dtype=float), np.asarray(right, dtype=float)
-    size = max(_largest(one), _largest(other)) or 1.0
-    return at_most(
-        f"difference in {what}", np.abs(one - other), 0.0, error, scale=size if scale is None else scale, **place
-    )
+    size = (max(_largest(one), _largest(other)) or 1.0) if scale is None else scale
+    with np.errstate(invalid="ignore"):  # inf - inf is no number, and violates
+        distance = np.abs(one - other)
+    found = at_most(f"difference in {what}", distance, 0.0, error, scale=size, **place)
+    if found.decision != "violated":  # the place where the distance uses most of the error
+        distances, errors = np.broadcast_arrays(np.atleast_1d(distance), np.asarray(error, dtype=float))
+        used = np.divide(distances, errors, out=np.zeros(distances.shape), where=errors > 0)
+        where = int(np.argmax(used))
+        found = replace(found, measured=float(distances.flat[where]), error=float(errors.flat[where]))
+    share = found.measured / found.error if found.error > 0 else np.inf if found.measured else 0.0
+    return replace(found, margin=1.0 - share if np.isfinite(found.measured) else -np.inf, relation="equal")
 
 
 def _largest(values: Array) -> float:
@@ -159,7 +182,10 @@ def _largest(values: Array) -> float:
 
 def is_true(what: str, fact: bool | np.bool_) -> Evidence:
     """Evidence of a fact that needs no number, such as an exact count."""
-    return at_most(f"exceptions to: {what}", 0.0 if fact else 1.0, 0.0, scale=1.0)
+    return Evidence(f"exceptions to: {what}", float(not fact), 0.0, 0.0, 1.0 if fact else -1.0, _DECIDED[bool(fact)])
+
+
+_DECIDED: dict[bool, Decision] = {True: "holds", False: "violated"}
 
 
 def worst(evidence: Evidence | list[Evidence] | tuple[Evidence, ...]) -> Evidence:

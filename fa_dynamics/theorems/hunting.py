@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from fa_dynamics.errors import InputError
+from fa_dynamics.errors import InputError, IntegrationError
 from fa_dynamics.progress import Report as Progress
 from fa_dynamics.progress import reporting
 from fa_dynamics.theorems.catalogue import find
@@ -46,6 +46,8 @@ def hunt(name: str, *, checks: int = 200, seed: int = 0, progress: bool | Progre
     ------
     InputError
         Unknown statement, or fewer checks than the population has members.
+    IntegrationError
+        A check failed.
     """
     from scipy.optimize import differential_evolution
 
@@ -54,6 +56,7 @@ def hunt(name: str, *, checks: int = 200, seed: int = 0, progress: bool | Progre
         raise InputError(f"checks: {checks!r} given, expected a whole number >= {POPULATION}")
     key = zlib.crc32(statement.id.encode())
     found: list[Case] = []
+    failures: list[str] = []
     tried = 0
 
     def margin(point: NDArray[np.float64]) -> float:
@@ -64,7 +67,11 @@ def hunt(name: str, *, checks: int = 200, seed: int = 0, progress: bool | Progre
         instance = statement.sample(from_point(point, rest))
         if statement.lacking(instance):
             return np.inf
-        case = examine(statement, seed, instance)
+        try:
+            case = examine(statement, seed, instance)
+        except Exception as problem:  # the optimiser would tell something else; told below
+            failures.append(f"{type(problem).__name__}: {problem}")
+            return np.inf
         found.append(case)
         return case.evidence.margin
 
@@ -81,6 +88,8 @@ def hunt(name: str, *, checks: int = 200, seed: int = 0, progress: bool | Progre
             polish=False,
             tol=0.0,
         )
+    if failures:
+        raise IntegrationError(f"{name}: {len(failures)} of {tried} checks failed, the first by {failures[0]}")
     if not found:
         raise InputError(f"statement: no instance of {name!r} satisfied its hypotheses in {tried} tries")
     deciding = worst([case.evidence for case in found])

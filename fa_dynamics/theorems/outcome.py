@@ -15,6 +15,9 @@ from fa_dynamics.theorems.statement import Instance, Statement
 
 Status = Literal["proved", "tested", "observed"]
 
+MOST_UNDECIDED = 0.1
+"""Share of draws that may be left undecided; a check that decides less often says too little."""
+
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -109,10 +112,15 @@ class Outcome:
 
     @property
     def holds(self) -> bool:
-        """No violation, nothing that failed, every proof and counterexample there, and at least one draw decided."""
-        decided = len(self.margins) - self.undecided
+        """No violation, nothing that failed, every proof and counterexample there, and enough draws decided."""
         nothing_wrong = not (self.violations or self.failures or self.unproved or self.counterexample_found is False)
-        return nothing_wrong and (decided > 0 or not self.complete)
+        return nothing_wrong and (self.decided or not self.complete)
+
+    @property
+    def decided(self) -> bool:
+        """Whether enough draws were decided: all but `MOST_UNDECIDED` of them, or all but one."""
+        allowed = max(1.0, MOST_UNDECIDED * len(self.margins))
+        return self.undecided < len(self.margins) and self.undecided <= allowed
 
     @property
     def verdict(self) -> str:
@@ -127,7 +135,7 @@ class Outcome:
             return "COUNTEREXAMPLE MISSING"
         if not self.complete:
             return "interrupted"
-        if self.undecided == len(self.margins):
+        if not self.decided:
             return "UNDECIDED"
         draws = f"{len(self.margins)} draw{'' if len(self.margins) == 1 else 's'}"
         return {

@@ -43,7 +43,8 @@ def page(report: Report) -> str:
         "<h1>The theorem ledger</h1>",
         f"<p>fa_dynamics {__version__}, seed {report.seed}. Each claim stands in a precise form of this project; "
         "what is called a paper's is its abstract's announcement, never its wording. A draw holds if its margin "
-        "is positive beyond the numerical error, and a margin is (bound + error - measured) / scale.</p>",
+        "is not negative and its numerical error could not hide a violation. A margin is (bound + error - measured) "
+        "/ scale, or, for numbers that have to be equal, 1 - distance / error.</p>",
         cut,
         f"<ul>{lines}</ul>",
         f"<div class=wide>{_table(report)}</div>",

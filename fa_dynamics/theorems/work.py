@@ -135,6 +135,7 @@ def _check(statement: Statement, unit: Unit) -> dict[str, Any]:
 def _drop(statement: Statement, unit: Unit) -> dict[str, Any]:
     promised = statement.counterexamples[unit.place]
     check = promised.check or statement.check
+    failures = []
     for tried, seed in enumerate(unit.seeds, start=1):
         try:
             instance = promised.sample(source(statement, seed, 1 + unit.place))
@@ -143,11 +144,13 @@ def _drop(statement: Statement, unit: Unit) -> dict[str, Any]:
                 raise ValueError(f"lacks {lacking}, expected it to lack {promised.drops!r} and nothing else")
             evidence = worst(_as_list(check(instance)))
         except Exception as problem:  # as above
-            reason = f"counterexample without {promised.drops!r}: {type(problem).__name__}: {problem}"
-            return {"dropped": Dropped(promised.drops, promised.says, tried, None), "failures": ((seed, reason),)}
+            failures.append((seed, f"without {promised.drops!r}: {type(problem).__name__}: {problem}"))
+            continue
         if evidence.decision == "violated":
-            return {"dropped": Dropped(promised.drops, promised.says, tried, Case(seed, instance, evidence))}
-    return {"dropped": Dropped(promised.drops, promised.says, len(unit.seeds), None)}
+            found = Dropped(promised.drops, promised.says, tried, Case(seed, instance, evidence))
+            return {"dropped": found, "failures": tuple(failures)}
+    missing = Dropped(promised.drops, promised.says, len(unit.seeds), None)
+    return {"dropped": missing, "failures": tuple(failures)}
 
 
 def _prove(statement: Statement, unit: Unit) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def test_list(call):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["girotti2021.global"], "did you mean"),
+        (["girotti2021.global-konvergence"], "did you mean 'girotti2021.global-convergence'"),
         ([NAME, "--draws", "0"], "draws: 0 given"),
         ([NAME, "--workers", "0"], "workers: 0 given"),
         ([NAME, "--hunt", "3"], "checks: 3 given"),

@@ -48,6 +48,19 @@ def test_trace_of_the_worst_column():
     np.testing.assert_array_equal(evidence.trace.measured, [0.0, 3.0])
 
 
+def test_margin_of_an_equality_tells_how_much_of_the_error_is_used():
+    assert equal("x", [1.0, 1.0], [1.0, 1.0 + 3e-12], 1e-11).margin == pytest.approx(0.7, rel=1e-3)
+    assert equal("x", 1.0, 1.0 + 3e-11, 1e-11).margin == pytest.approx(-2.0, rel=1e-3)
+    assert equal("x", 0.0, 0.0, 0.0).margin == 1.0
+    assert equal("x", 1.0, 1.1, 0.0).margin == -np.inf
+    assert equal("x", np.inf, np.inf, 0.0).decision == "violated"
+
+
+def test_nothing_to_compare_is_no_evidence():
+    with pytest.raises(ValueError, match="nothing to compare"):
+        at_most("x", [], [])
+
+
 def test_equality_needs_an_error_from_elsewhere():
     assert equal("x", 1.0, 1.0 + 1e-12, 1e-11).decision == "holds"
     assert equal("x", 1.0, 1.0 + 1e-10, 1e-11).decision == "violated"
@@ -57,9 +70,13 @@ def test_equality_needs_an_error_from_elsewhere():
 
 def test_at_least_and_facts():
     assert at_least("x", 2.0, 1.0, 0.1).decision == "holds"
-    assert at_least("x", 1.0, 2.0, 0.1).decision == "violated"
+    short = at_least("x", [3.0, 1.0], 2.0, 0.1, over=[0, 1])
+    assert (short.decision, short.measured, short.bound) == ("violated", 1.0, 2.0)
+    np.testing.assert_array_equal(short.trace.measured, [3.0, 1.0])
+    assert "1, at least 2" in str(short)
     assert is_true("x", True).decision == "holds"
     assert is_true("x", False).decision == "violated"
+    assert is_true("x", True).margin == -is_true("x", False).margin == 1.0
 
 
 def test_worst_of_several():

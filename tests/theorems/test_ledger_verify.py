@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fa_dynamics import InputError
+from fa_dynamics import InputError, IntegrationError
 from fa_dynamics.theorems import (
     Counterexample,
     Draws,
@@ -151,8 +151,37 @@ def test_a_sampler_must_keep_to_the_hypotheses(altered):
 def test_a_check_that_raises_fails_the_run(altered):
     report = altered(check=lambda case: 1 / 0)
     assert not report.holds
-    assert len(report.outcomes[0].failures) == 17  # 16 draws and the counterexample
+    assert len(report.outcomes[0].failures) == 36  # 16 draws and 20 tries to find the counterexample
     assert "ZeroDivisionError" in report.outcomes[0].failures[0][1]
+
+
+def test_a_few_may_stay_undecided_but_not_many(altered):
+    def often(share):
+        return lambda case: at_most("x", 0.0, 1.0, 2.0 if case["x"] < 2 * share - 1 else 0.0)
+
+    few, many = (altered(check=often(share), counterexamples=(), draws=Draws(default=200)) for share in (0.05, 0.3))
+    assert 0 < few.outcomes[0].undecided < 20
+    assert few.holds
+    assert many.outcomes[0].undecided > 20
+    assert many.outcomes[0].verdict == "UNDECIDED"
+
+
+def test_hunting_tells_why_a_check_failed(altered):
+    altered(check=lambda case: 1 / 0, counterexamples=())
+    with pytest.raises(IntegrationError, match="ZeroDivisionError"):
+        hunt("mine", checks=32)
+
+
+def test_a_counterexample_may_come_after_a_failure(altered):
+    seen = []
+
+    def sometimes(draw):
+        seen.append(1)
+        return {"x": 0.5 if len(seen) == 1 else 3.0}
+
+    report = altered(counterexamples=(Counterexample("small", "larger", sometimes),))
+    assert report.outcomes[0].counterexample_found
+    assert not report.holds  # a sampler that leaves its region is told all the same
 
 
 def test_undecided_is_not_passed(altered):
@@ -243,7 +272,7 @@ def test_missing_instance_file(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "options", "complaint"),
     [
-        (("girotti2021.global",), {}, "did you mean .*global-convergence"),
+        (("girotti2021.global-konvergence",), {}, "did you mean 'girotti2021.global-convergence'"),
         (("girotti",), {}, "did you mean 'girotti2021'"),
         (("none.py",), {}, "there is no file"),
         ((NAME,), {"draws": 0}, "draws: 0 given"),
