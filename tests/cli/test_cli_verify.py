@@ -43,7 +43,7 @@ def test_table_and_page(call, tmp_path):
     outcome = call("verify", NAME, "--draws", 4, "--report", tmp_path / "ledger.html")
     assert (outcome.code, outcome.err) == (0, "")
     assert f"{NAME}  tested (4 draws)" in outcome.out
-    assert "1 of 1 counterexamples found" in outcome.out
+    assert "2 of 2 counterexamples found" in outcome.out
     page = (tmp_path / "ledger.html").read_text(encoding="utf-8")
     assert NAME in page
     assert "<script" not in page
