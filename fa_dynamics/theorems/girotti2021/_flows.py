@@ -9,17 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fa_dynamics.flows.simulate import simulate
 from fa_dynamics.flows.trajectory import Trajectory
 from fa_dynamics.tasks import Task
 from fa_dynamics.theorems.draw import Draw
-from fa_dynamics.theorems.evidence import ROUND_OFF
+from fa_dynamics.theorems.integration import integrated
 from fa_dynamics.theorems.statement import Instance
 
 Array = NDArray[np.float64]
-
-SMALL = 1e-4
-"""Distance of two runs, relative to what they measure, up to which it tells how far both may be off."""
 
 
 def matrices(given: Any) -> list[Array]:
@@ -66,42 +62,15 @@ def draw_moments(draw: Draw, n_inputs: int, n_outputs: int, *, commuting: bool =
 def run(
     case: Instance, measure: Callable[[Trajectory], ArrayLike], t: ArrayLike, rule: str = "fa"
 ) -> tuple[Array, Array]:
-    """What a measure says of the flow from a case's start, (time, ...), and how well that is known, (time, 1, ..).
-
-    The error is the largest distance, over all entries and up to each time, to a run with a thousand times the
-    tolerance, other steps and matrices shaken by their round-off, and the round-off of every step. Spectral forms can
-    be unstable: what round-off grows to is then unknown once it is no longer small.
-    """
-    times = np.asarray(t, dtype=float)
-    spacing = float(np.diff(times, prepend=0.0).max())
-    rng = np.random.default_rng(0)
-    found, steps = [], 0
-    for rtol, longest, noise in ((1e-8, spacing, ROUND_OFF), (1e-11, spacing / 2, 0.0)):
-        start, feedback = (_shaken(matrices(case[name]), noise, rng) for name in ("start", "feedback"))
-        trajectory = simulate(
-            task_of(case),
-            [len(weight) for weight in start[:-1]],
-            rule,
-            start,
-            feedback if rule != "bp" else None,
-            t_end=times[-1],
-            t_eval=times,
-            rtol=rtol,
-            atol=1e-3 * rtol,
-            max_step=longest,
-            progress=False,
-        )
-        if trajectory.status != "completed":
-            raise RuntimeError(f"the run ended early: {trajectory.message}")
-        found.append(np.asarray(measure(trajectory), dtype=float))
-        steps = trajectory.solver["steps"]
-    rough, fine = found
-    everything = tuple(range(1, fine.ndim))
-    distance = np.maximum.accumulate(np.abs(fine - rough).max(axis=everything, keepdims=True), axis=0)
-    size = float(np.abs(fine).max())
-    return fine, np.where(distance <= SMALL * size, distance + ROUND_OFF * steps * size, np.inf)
-
-
-def _shaken(given: list[Array], noise: float, rng: np.random.Generator) -> list[Array]:
-    """Matrices with noise on every entry, relative to their largest one."""
-    return [matrix + noise * np.abs(matrix).max(initial=0.0) * rng.uniform(-1.0, 1.0, matrix.shape) for matrix in given]
+    """What a measure says of the flow from a case's start, (time, ...), and how well that is known, (time, 1, ..)."""
+    start = matrices(case["start"])
+    value, error = integrated(
+        task_of(case),
+        measure,
+        hidden=[len(weight) for weight in start[:-1]],
+        rule=rule,
+        start=start,
+        feedback=matrices(case["feedback"]) if rule != "bp" else None,
+        t_eval=t,
+    )
+    return value, error.reshape(-1, *[1] * (value.ndim - 1))
