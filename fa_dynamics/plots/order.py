@@ -22,6 +22,13 @@ SHOWN = 0.02
 """Effective ranks are drawn from this share of the final norm on; of smaller maps they say nothing that can be seen."""
 
 
+SPAN = 3.0
+"""Ratio of the latest to the earliest learning time below which time is drawn linearly."""
+
+LEFT = (1e-3, 3.0)
+"""Shares of a target between which what is left to learn is drawn."""
+
+
 def plot_order(data: xarray.Dataset) -> Figure:
     """Mode curves over effective ranks, one column per aligned start; ranks against progress; orders without alignment.
 
@@ -32,8 +39,9 @@ def plot_order(data: xarray.Dataset) -> Figure:
     """
     names = [str(name) for name in dict.fromkeys(data["case"].values)]
     aligned = [name for name in names if " " not in name]
-    figure = Figure(figsize=(2.7 * len(aligned) + 5.0, 6.6), layout="constrained")
-    grid = figure.add_gridspec(2, len(aligned) + 1, width_ratios=[1.0] * len(aligned) + [1.4])
+    figure = Figure(figsize=(2.6 * max(len(aligned), 4) + 0.6, 9.6), layout="constrained")
+    top, last = figure.add_gridspec(2, 1, height_ratios=[2.0, 1.0])
+    grid, summary = top.subgridspec(2, len(aligned)), last.subgridspec(1, 2)
     bottom: Any = None
     for column, name in enumerate(aligned):
         upper = figure.add_subplot(grid[0, column])
@@ -52,26 +60,29 @@ def plot_order(data: xarray.Dataset) -> Figure:
     handles, labels = figure.axes[0].get_legend_handles_labels()
     handles.append(Line2D([], [], **THEORY))
     labels = [f"target {label}" for label in labels] + ["exact scalar chain"]
-    figure.legend(handles, labels, frameon=False, fontsize="small", loc="outside lower left", ncols=len(labels))
-    plot_rank_progress(data, ax=figure.add_subplot(grid[0, -1]))
-    plot_order_survival(data, ax=figure.add_subplot(grid[1, -1]))
+    figure.legend(handles, labels, frameon=False, fontsize="small", loc="outside upper left", ncols=len(labels))
+    plot_rank_progress(data, ax=figure.add_subplot(summary[0]))
+    plot_order_survival(data, ax=figure.add_subplot(summary[1]))
     return figure
 
 
 def plot_case_modes(run: xarray.Dataset, *, ax: Axes | None = None) -> Axes:
-    """Relative mode strengths p_k / s_k of one run, the exact chains as dashed lines."""
+    """What is left to learn of every mode, |1 - p_k / s_k|, of one run; the exact chains as dashed lines.
+
+    Learned modes differ by what is left of them, not by what there is: near its target a linear axis shows one curve.
+    """
     axes = new_axes(ax)
     t, target = run["t"].values[1:], run["target"].values
     active = np.flatnonzero(target > 1e-9 * target.max())
     shown = active[[mode - 1 for mode in spread(len(active))]]
     for colour, mode in zip(rank_colours(len(shown)), shown, strict=True):
-        relative = run["mode_strength"].values[1:, mode] / target[mode]
-        axes.plot(t, relative, color=colour, linewidth=2.4, label=f"{target[mode]:.2g}")
-        axes.plot(t, run["exact_strength"].values[1:, mode] / target[mode], **THEORY)
-    axes.axhline(1.0, color="grey", linewidth=0.5, zorder=0)
-    low = float(np.nanmin(run["mode_strength"].values / np.where(target > 0, target, np.inf)))
-    axes.set(xscale="log", ylim=(min(low, 0.0) - 0.05, 1.1))
-    return finish(_logarithmic(axes), TIME, "mode strength $p_k / s_k$ (dimensionless)")
+        left, exact = (
+            np.abs(1 - run[name].values[1:, mode] / target[mode]) for name in ("mode_strength", "exact_strength")
+        )
+        axes.plot(t, left, color=colour, linewidth=2.4, label=f"{target[mode]:.2g}")
+        axes.plot(t, exact, **THEORY)
+    axes.set(yscale="log", ylim=LEFT)
+    return finish(_timed(axes, run), TIME, r"left to learn $|1 - p_k / s_k|$")
 
 
 def plot_case_ranks(data: xarray.Dataset, name: str, *, ax: Axes | None = None) -> Axes:
@@ -97,10 +108,9 @@ def plot_case_ranks(data: xarray.Dataset, name: str, *, ax: Axes | None = None) 
         for draw, run in enumerate(runs):
             t, rank = _grown(run)
             axes.plot(t, rank, linewidth=1.9 if other == name else 1.3, label=None if draw else words, **style)
-    axes.set_xscale("log")
     if relatives:
         axes.legend(frameon=False, fontsize="x-small", loc="lower right")
-    return finish(_logarithmic(axes), TIME, "effective rank of $P$ (dimensionless)")
+    return finish(_timed(axes, _runs(data, name)[0]), TIME, "effective rank of $P$ (dimensionless)")
 
 
 def plot_rank_progress(data: xarray.Dataset, *, ax: Axes | None = None) -> Axes:
@@ -149,7 +159,14 @@ def _short(run: xarray.Dataset) -> str:
     return f"{str(run['verdict'].values).replace('-', ' ')} ({float(run['rank_correlation']):+.2g})"
 
 
-def _logarithmic(axes: Axes) -> Axes:
+def _timed(axes: Axes, run: xarray.Dataset) -> Axes:
+    """A logarithmic time axis, unless all modes are learned within a short span: only a linear one takes that apart."""
+    times = run["learning_time"].values
+    times = times[np.isfinite(times)]
+    if times.size and times.max() < SPAN * times.min():
+        axes.set_xlim(0.0, 2.0 * float(times.max()))
+        return axes
+    axes.set_xscale("log")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_locator(LogLocator(numticks=5))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
