@@ -82,7 +82,7 @@ def plot_case_modes(run: xarray.Dataset, *, ax: Axes | None = None) -> Axes:
         axes.plot(t, left, color=colour, linewidth=2.4, label=f"{target[mode]:.2g}")
         axes.plot(t, exact, **THEORY)
     axes.set(yscale="log", ylim=LEFT)
-    return finish(_timed(axes, run), TIME, r"left to learn $|1 - p_k / s_k|$")
+    return finish(_timed(axes, run), TIME, r"left to learn $|1 - p_k / s_k|$ (dimensionless)")
 
 
 def plot_case_ranks(data: xarray.Dataset, name: str, *, ax: Axes | None = None) -> Axes:
