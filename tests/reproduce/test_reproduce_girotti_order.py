@@ -164,7 +164,7 @@ def test_files_and_figure(found, tmp_path):
     labels = [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()]
     assert all("(dimensionless)" in label for label in labels)
     axes = plot_case_modes(data.isel(run=0))
-    assert len(axes.lines) == 11
+    assert len(axes.lines) == 10
 
 
 def test_sentences(found):
