@@ -56,6 +56,10 @@ def explicit_step(curvature: ArrayLike, target: ArrayLike, strengths: ArrayLike)
     in the third. Then :math:`p_k` moves monotonically towards its target and never passes it, and
     :math:`\ell_t-\ell_*\le(1-\varrho)^{2t}(\ell_0-\ell_*)`. Source: radhakrishnan2020.learning-rate.
 
+    This is a law of exactly aligned networks. Between modes j and k the curvature is
+    :math:`\lambda_k\sum_l s_j^{2(L-l)/L}s_k^{2(l-1)/L}`; where it exceeds :math:`2/\eta`, round-off between the modes
+    grows exponentially.
+
     Parameters
     ----------
     curvature, target

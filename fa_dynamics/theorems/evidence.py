@@ -120,7 +120,7 @@ def at_most(
     )
     if not values.size:
         raise ValueError(f"{what}: nothing to compare")
-    size = (_largest(limits) or _largest(values) or 1.0) if scale is None else float(scale)
+    size = float(scale or _largest(limits) or _largest(values) or 1.0)
     with np.errstate(invalid="ignore"):  # inf - inf is no number, and not known
         gap = limits - values
         slack = gap + errors
@@ -131,10 +131,11 @@ def at_most(
     margins = np.where(violated, -np.inf, np.inf)
     with np.errstate(over="ignore"):  # beyond all measure
         margins[known] = slack[known] / size
-    # The worst place: a violated one before an undecided one before one that holds, by the smallest margin.
-    severity = np.where(violated, 2, np.where(holds, 0, 1))
+    # The worst place: a violated one, else an undecided one, else, by the smallest margin, one that holds beyond its
+    # error; places that touch the bound, as the start of an estimate does, come last: they tell nothing.
+    severity = np.where(violated, 3, np.where(~holds, 2, np.where(gap > errors, 1, 0)))
     worst = np.lexsort((margins.ravel(), -severity.ravel()))[0]
-    decision = DECISIONS[int(severity.ravel()[worst])]
+    decision = DECISIONS[max(int(severity.ravel()[worst]) - 1, 0)]
     trace = None
     if over is not None and values.ndim <= 2:
         column = worst % values.shape[1] if values.ndim == 2 else 0
@@ -162,7 +163,7 @@ def equal(
     `error` must come from somewhere else than the distance itself. The scale is by default the largest of the two.
     """
     one, other = np.asarray(left, dtype=float), np.asarray(right, dtype=float)
-    size = (max(_largest(one), _largest(other)) or 1.0) if scale is None else scale
+    size = scale or max(_largest(one), _largest(other)) or 1.0
     with np.errstate(invalid="ignore"):  # inf - inf is no number, and violates
         distance = np.abs(one - other)
     found = at_most(f"difference in {what}", distance, 0.0, error, scale=size, **place)

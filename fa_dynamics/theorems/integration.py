@@ -30,6 +30,7 @@ def integrated(
     feedback: Sequence[ArrayLike] | None = None,
     t_eval: ArrayLike,
     time_axis: int = 0,
+    scale: float | None = None,
     rtol: float = FINE,
     coarse: float = COARSE,
     **options: Any,
@@ -54,6 +55,8 @@ def integrated(
         Output times.
     time_axis
         Axis of the numbers along which time runs.
+    scale
+        Of what is measured; by default its largest value, which a number that ought to be zero does not tell.
     rtol, coarse
         Relative tolerances of the two runs.
     **options
@@ -93,7 +96,7 @@ def integrated(
     rough, fine = values
     apart = np.moveaxis(np.abs(fine - rough), time_axis, 0).reshape(len(times), -1).max(axis=1)
     distance = np.maximum.accumulate(apart)
-    size = float(np.max(np.abs(fine), initial=0.0))
+    size = float(np.max(np.abs(fine), initial=0.0)) if scale is None else scale
     rest = (SOLVER_ERROR * rtol + ROUND_OFF * steps) * size
     return fine, np.where(distance <= SMALL * size, distance + rest, np.inf)
 
