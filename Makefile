@@ -20,7 +20,7 @@ check: $(READY)  ## lint and docstrings, format, types
 	$(BIN)/mypy
 
 notebooks: $(READY)  ## run every notebook from top to bottom
-	$(BIN)/python -m pytest --nbmake notebooks
+	$(BIN)/python -m pytest -n 2 --nbmake notebooks
 
 figure: $(READY)  ## the figure of the README
 	$(BIN)/fa-dynamics demo
