@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: demo test check notebooks figure accuracy bench clean
+.PHONY: demo test check notebooks docs figure accuracy bench clean
 
 demo: $(READY)  ## mode-learning curves of the digits data, in the folder fa-dynamics-demo
 	$(BIN)/fa-dynamics demo
@@ -26,6 +26,10 @@ figure: $(READY)  ## the figure of the README
 	$(BIN)/fa-dynamics demo
 	cp fa-dynamics-demo/modes.png docs/images/modes.png
 
+docs: $(READY)  ## the site, in docs/_build/html
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"
+	$(BIN)/python -m sphinx -q -b html -W --keep-going -n docs docs/_build/html
+
 accuracy: $(READY)  ## 20,000 chains against arithmetic of 150 digits: minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python benchmarks/accuracy.py
@@ -35,7 +39,7 @@ bench: $(READY)  ## mode-learning curves beside other integrators; writes benchm
 	$(BIN)/python benchmarks/modes.py
 
 clean:
-	rm -rf $(VENV) fa-dynamics-demo fa-dynamics-out fa-dynamics-reproduce .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) docs/_build docs/gathered fa-dynamics-demo fa-dynamics-out fa-dynamics-reproduce .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try make PYTHON=python3.12")'

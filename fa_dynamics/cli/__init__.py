@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-COMMANDS = ("demo", "derive", "iterate", "modes", "reproduce", "simulate", "tasks", "verify")
+COMMANDS = ("demo", "derive", "explore", "iterate", "modes", "reproduce", "simulate", "sweep", "tasks", "verify")
 """Files of this folder that hold a command; each registers itself when imported."""
 
 
