@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: demo test check notebooks docs figure accuracy bench clean
+.PHONY: demo test test-browser check notebooks docs figure accuracy bench clean
 
 demo: $(READY)  ## mode-learning curves of the digits data, in the folder fa-dynamics-demo
 	$(BIN)/fa-dynamics demo
@@ -26,6 +26,10 @@ figure: $(READY)  ## the figure of the README
 	$(BIN)/fa-dynamics demo
 	cp fa-dynamics-demo/modes.png docs/images/modes.png
 
+test-browser: $(READY)  ## the explorer in headless Chromium, which has to be installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[browser]"
+	$(BIN)/python -m pytest tests/browser
+
 docs: $(READY)  ## the site, in docs/_build/html
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"
 	$(BIN)/python -m sphinx -q -b html -W --keep-going -n docs docs/_build/html
@@ -44,5 +48,5 @@ clean:
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[data,sweep,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[data,sweep,explore,dev]"
 	@touch $(READY)

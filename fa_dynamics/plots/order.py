@@ -40,8 +40,8 @@ def plot_order(data: xarray.Dataset) -> Figure:
     names = [str(name) for name in dict.fromkeys(data["case"].values)]
     aligned = [name for name in names if " " not in name]
     figure = Figure(figsize=(2.6 * max(len(aligned), 4) + 0.6, 9.6), layout="constrained")
-    top, last = figure.add_gridspec(2, 1, height_ratios=[2.0, 1.0])
-    grid, summary = top.subgridspec(2, len(aligned)), last.subgridspec(1, 2)
+    rows = figure.add_gridspec(2, 1, height_ratios=[2.0, 1.0])
+    grid, summary = rows[0].subgridspec(2, len(aligned)), rows[1].subgridspec(1, 2)
     bottom: Any = None
     for column, name in enumerate(aligned):
         upper = figure.add_subplot(grid[0, column])
