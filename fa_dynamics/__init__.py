@@ -30,11 +30,11 @@ if TYPE_CHECKING:
         SignSymmetry,
         derive,
     )
-    from fa_dynamics.flows.dataset import load
     from fa_dynamics.flows.ensemble import Ensemble, simulate_ensemble
     from fa_dynamics.flows.iterate import iterate
     from fa_dynamics.flows.simulate import simulate
     from fa_dynamics.flows.trajectory import Trajectory
+    from fa_dynamics.loading import load
     from fa_dynamics.modes import (
         Equilibria,
         ModeCurves,
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         step_sizes,
     )
     from fa_dynamics.reproduce import Reproduction, reproduce
+    from fa_dynamics.sweep import Sweep, sweep
     from fa_dynamics.systems.network import simulate_network
     from fa_dynamics.systems.network_iterate import iterate_network
     from fa_dynamics.systems.network_run import NetworkRun
@@ -71,7 +72,8 @@ _HOMES = {
         "SignSymmetry",
         "derive",
     ),
-    "flows": ("Ensemble", "Trajectory", "iterate", "load", "simulate", "simulate_ensemble"),
+    "flows": ("Ensemble", "Trajectory", "iterate", "simulate", "simulate_ensemble"),
+    "loading": ("load",),
     "modes": (
         "Equilibria",
         "ModeCurves",
@@ -88,6 +90,7 @@ _HOMES = {
         "step_sizes",
     ),
     "reproduce": ("Reproduction", "reproduce"),
+    "sweep": ("Sweep", "sweep"),
     "systems": ("NetworkRun", "iterate_network", "simulate_network"),
     "tasks": ("Modes", "Task"),
     "theorems": ("verify",),
@@ -122,6 +125,7 @@ __all__ = [
     "SignSymmetry",
     "StepDiagram",
     "StepSizes",
+    "Sweep",
     "Task",
     "Trajectory",
     "__version__",
@@ -144,6 +148,7 @@ __all__ = [
     "starts",
     "step_diagram",
     "step_sizes",
+    "sweep",
     "systems",
     "tasks",
     "theorems",

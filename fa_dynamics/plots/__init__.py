@@ -17,6 +17,7 @@ from fa_dynamics.plots.one_output import plot_convergence, plot_cut_off, plot_re
 from fa_dynamics.plots.order import plot_order
 from fa_dynamics.plots.phase import plot_phase_diagram
 from fa_dynamics.plots.step_sizes import plot_converging_starts, plot_discrete, plot_drifts, plot_step_diagram
+from fa_dynamics.plots.sweep import plot_sweep
 
 __all__ = [
     "plot_alignment",
@@ -44,5 +45,6 @@ __all__ = [
     "plot_reference_alignment",
     "plot_singular_values",
     "plot_step_diagram",
+    "plot_sweep",
     "plot_wide_networks",
 ]

@@ -13,7 +13,7 @@ import pytest
 import fa_dynamics as fa
 from fa_dynamics.errors import IntegrationWarning
 
-COMMANDS = ["demo", "derive", "explore", "iterate", "modes", "reproduce", "simulate", "tasks", "verify"]
+COMMANDS = ["demo", "derive", "explore", "iterate", "modes", "reproduce", "simulate", "sweep", "tasks", "verify"]
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])

@@ -1,0 +1,158 @@
+"""SIGKILL, Ctrl-C, dead workers, full disks: nothing that was finished is lost, and the end is the same."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import time
+
+import psutil
+import pytest
+from sweep_helpers import descendants, kept, same, wait_until
+
+from fa_dynamics.errors import InputError
+from fa_dynamics.sweep import sweep
+from fa_dynamics.sweep.journal import Journal
+from fa_dynamics.sweep.store import Store
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sigkill_of_the_parent(workers, spec_file, start, tmp_path):
+    spec, store = spec_file(draws=7), tmp_path / "killed.zarr"
+    process = start(spec, "--out", store, "--workers", workers)
+    wait_until(lambda: kept(store) >= 3)
+    children = descendants(process.pid)
+    before = kept(store)
+    process.kill()
+    process.wait()
+    began = time.monotonic()
+    wait_until(lambda: not any(psutil.pid_exists(pid) for pid in children), 15)
+    assert time.monotonic() - began < 10
+    seen = []
+    result = sweep(spec, store=store, progress=lambda done, of: seen.append(done))
+    assert seen[0] > before  # finished runs were not run again
+    assert result.complete
+    assert not store.with_name("killed.zarr.journal").exists()
+    same(result, sweep(spec, store=tmp_path / "undisturbed.zarr"))
+
+
+def test_ctrl_c_ends_soon_and_leaves_a_store_that_continues(spec_file, start, tmp_path):
+    spec, store = spec_file(draws=12), tmp_path / "interrupted.zarr"
+    process = start(spec, "--out", store, "--workers", 2)
+    wait_until(lambda: kept(store) >= 3)
+    children = descendants(process.pid)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    _, told = process.communicate(timeout=20)
+    assert time.monotonic() - began < 10  # one second on a computer with nothing else to do
+    assert process.returncode == 130
+    assert "Traceback" not in told
+    assert told.splitlines()[-1] == "interrupted: finished runs are kept, the same command continues"
+    wait_until(lambda: not any(psutil.pid_exists(pid) for pid in children), 5)
+    assert kept(store) >= 3
+    same(sweep(spec, store=store), sweep(spec))
+
+
+def test_ctrl_c_in_this_process(spec_file, tmp_path):
+    spec, store = spec_file(), tmp_path / "interrupted.zarr"
+
+    def interrupt(done, of):
+        if done == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(spec, store=store, progress=interrupt)
+    assert kept(store) in (4, 5)
+    same(sweep(spec, store=store), sweep(spec))
+
+
+def test_a_worker_that_dies_is_replaced(spec_file, tmp_path):
+    spec, killed = spec_file(draws=5), []
+
+    def kill_one(done, of):
+        if done == 3 and not killed:
+            child = next(iter(_workers()))
+            killed.append(child)
+            os.kill(child, signal.SIGKILL)
+
+    result = sweep(spec, workers=2, store=tmp_path / "dead.zarr", progress=kill_one)
+    assert killed
+    same(result, sweep(spec))
+
+
+def _workers() -> list[int]:
+    children = psutil.Process().children()
+    return [child.pid for child in children if any("loky" in word for word in child.cmdline())][-1:]
+
+
+@pytest.mark.parametrize(("place", "workers"), [("journal", 1), ("journal", 2), ("store", 1)])
+def test_a_full_disk(place, workers, spec_file, tmp_path, monkeypatch):
+    spec, store, calls = spec_file(), tmp_path / "full.zarr", []
+    owner, method = {"journal": (Journal, "write"), "store": (Store, "compact")}[place]
+    real = getattr(owner, method)
+
+    def full(self, *arguments):
+        calls.append(1)
+        if place == "store" or len(calls) > 7:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, method, full)
+        with pytest.raises(OSError, match="No space left"):
+            sweep(spec, workers=workers, store=store)
+    done = kept(store)
+    assert done == (7 if place == "journal" else 20)
+    seen = []
+    result = sweep(spec, store=store, progress=lambda finished, of: seen.append(finished))
+    assert len(seen) == 20 - done
+    same(result, sweep(spec))
+
+
+def test_every_write_of_a_store_can_be_the_last(tmp_path, monkeypatch):
+    """Stop at the k-th write of Zarr, for all k, as a full disk or a killed process would; then continue."""
+    from zarr.storage import LocalStore
+
+    spec = {
+        "solver": "solve_modes",
+        "task": {"spectrum": [2.0, 1.0]},
+        "fixed": {"t": [0.0, 1.0]},
+        "grid": {"feedback": [0.5, 1.0, 2.0]},
+    }
+    expected = sweep(spec)
+    real, left = LocalStore.set, [0]
+
+    async def limited(self, key, value, *rest, **more):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        await real(self, key, value, *rest, **more)
+
+    stopped = 0
+    for number in range(0, 60, 5):
+        store = tmp_path / f"{number}.zarr"
+        left[0] = number
+        with monkeypatch.context() as patch:
+            patch.setattr(LocalStore, "set", limited)
+            try:
+                sweep(spec, store=store)
+            except OSError:
+                stopped += 1
+        same(sweep(spec, store=store), expected)
+    assert stopped > 5
+
+
+def test_a_second_process_is_refused(spec_file, start, tmp_path):
+    spec, store = spec_file(draws=12), tmp_path / "shared.zarr"
+    process = start(spec, "--out", store)
+    wait_until(lambda: kept(store) >= 1)
+    with pytest.raises(InputError, match="another process is working on"):
+        sweep(spec, store=store)
+    second = start(spec, "--out", store)
+    _, told = second.communicate(timeout=30)
+    assert second.returncode == 2
+    assert told.startswith("fa-dynamics: error: store: another process is working on")
+    process.kill()
+    process.wait()
+    assert sweep(spec, store=store).complete
