@@ -236,7 +236,7 @@ def test_paths_that_will_not_do(tmp_path):
         run.save(tmp_path / "nowhere" / "run.nc")
     with pytest.raises(fa.InputError, match="path: there is no file"):
         fa.load(tmp_path / "none.nc")
-    with pytest.raises(fa.InputError, match="path: .* is no store of a sweep"):
+    with pytest.raises(fa.InputError, match=r"path: .* is no store of a sweep"):
         fa.load(tmp_path)
     text = tmp_path / "text.nc"
     text.write_text("no NetCDF", encoding="utf-8")
