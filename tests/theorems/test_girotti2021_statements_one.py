@@ -27,9 +27,10 @@ NAMES = [
         "bottleneck-sketch",
         "mode-decoupling",
         "zero-decoupling",
+        "normal-form",
     )
 ]
-PROVED = {"first-integrals", "clock", "fixed-points", "no-spurious-equilibria"}
+PROVED = {"first-integrals", "normal-form", "clock", "fixed-points", "no-spurious-equilibria"}
 
 
 @pytest.mark.parametrize("name", NAMES)
