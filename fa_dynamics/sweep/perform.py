@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from fa_dynamics.sweep.result import Sweep, open_sweep
 from fa_dynamics.sweep.run import STATUS, Done, work_of
 from fa_dynamics.sweep.shown import Watch, watching
 from fa_dynamics.sweep.spec import Spec, read_spec
-from fa_dynamics.sweep.store import Store, open_store, read_attributes
+from fa_dynamics.sweep.store import Store, open_store, read_attributes, settle_writes
 
 FAILED = STATUS.index("failed")
 
@@ -101,7 +101,7 @@ def _performed(
     layout = lay_out(spec) if read_attributes(path) is None else None  # a bad sweep must not leave a folder
     _make_folder(path)
     journal = journal_of(path)
-    with locked(path):
+    with locked(path), settled():
         kept = open_store(spec, path, journal, layout)
         pending, full = _what_is_left(kept, journal, retry_failed)
         for block in full:
@@ -117,6 +117,16 @@ def _performed(
                 _keep(kept, journal, pending, runs, watch)
         journal.close()
     return open_sweep(path)
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """Whatever ends the work, nothing is being written afterwards."""
+    try:
+        yield
+    except BaseException:
+        settle_writes()
+        raise
 
 
 def _what_is_left(kept: Store, journal: Journal, retry_failed: bool) -> tuple[Any, list[range]]:

@@ -104,6 +104,23 @@ class Store:
             journal.remove(run)
 
 
+def settle_writes() -> None:
+    """Wait for what Zarr still writes: its event loop goes on with the other writes of a call after one of them failed.
+
+    Before that a store must not be let go: a write that comes late would fall into what another process makes of it.
+    """
+    import asyncio
+
+    from zarr.core.sync import sync
+
+    async def rest() -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others)
+
+    sync(rest())
+
+
 def fingerprint(spec: Spec) -> str:
     """All that decides the numbers, as a text."""
     return canonical(description(spec) | {"versions": _decisive(versions())})
