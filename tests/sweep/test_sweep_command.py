@@ -9,6 +9,8 @@ import pytest
 from sweep_helpers import same
 
 from fa_dynamics.sweep import open_sweep, sweep
+from fa_dynamics.sweep import shown as shown_module
+from fa_dynamics.sweep import solvers as solvers_module
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def test_a_dry_run_prints_a_plan(call, spec_file, tmp_path):
 
 
 def test_progress_tells_rate_and_time_left(call, spec_file, tmp_path, monkeypatch):
-    monkeypatch.setattr("fa_dynamics.sweep.shown.LINE", 0.0)
+    monkeypatch.setattr(shown_module, "LINE", 0.0)
     code, _, err = call(spec_file(draws=2), "--out", tmp_path / "store.zarr")
     lines = err.splitlines()
     assert code == 0
@@ -87,7 +89,7 @@ def test_failed_runs_end_with_exit_code_1(call, spec_file, tmp_path, monkeypatch
         raise ArithmeticError("on purpose")
 
     with monkeypatch.context() as patch:
-        patch.setattr("fa_dynamics.sweep.solvers.run_plan", fail)
+        patch.setattr(solvers_module, "run_plan", fail)
         code, out, _ = call(spec_file(draws=3), "--out", tmp_path / "store.zarr")
     assert code == 1
     assert "12 failed" in out

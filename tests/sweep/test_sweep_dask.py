@@ -13,6 +13,7 @@ import pytest
 from sweep_helpers import kept, same, wait_until
 
 from fa_dynamics.errors import InputError
+from fa_dynamics.sweep import cluster as cluster_module
 from fa_dynamics.sweep import sweep
 
 pytest.importorskip("distributed")
@@ -70,7 +71,7 @@ def test_a_killed_worker_changes_nothing(cluster, spec_file, tmp_path):
 
 
 def test_no_scheduler(spec_file, tmp_path, monkeypatch):
-    monkeypatch.setattr("fa_dynamics.sweep.cluster.TIMEOUT", 1)
+    monkeypatch.setattr(cluster_module, "TIMEOUT", 1)
     with pytest.raises(InputError, match=r"scheduler: nothing answers at 'tcp://127.0.0.1:"):
         sweep(spec_file(), store=tmp_path / "none.zarr", scheduler=f"tcp://127.0.0.1:{_free_port()}")
     with pytest.raises(InputError, match="scheduler: nothing answers at"):

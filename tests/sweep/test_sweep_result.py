@@ -11,7 +11,10 @@ from sweep_helpers import same
 import fa_dynamics as fa
 from fa_dynamics.errors import InputError
 from fa_dynamics.flows.iterate import iterate
+from fa_dynamics.sweep import layout as layout_module
 from fa_dynamics.sweep import open_sweep, read_spec, sweep
+from fa_dynamics.sweep import solvers as solvers_module
+from fa_dynamics.sweep import store as store_module
 from fa_dynamics.sweep.layout import Layout, block_shape, lay_out
 from fa_dynamics.sweep.store import Store
 
@@ -122,7 +125,7 @@ def test_failures_are_kept_with_their_reason_and_tried_again(tmp_path):
         return real(plan, progress)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fa_dynamics.sweep.solvers.run_plan", fragile)
+        patch.setattr(solvers_module, "run_plan", fragile)
         result = sweep(spec, store=store)
         assert result.counts == {"completed": 2, "failed": 2}
         first, second = result.failures()
@@ -151,7 +154,7 @@ def test_a_run_that_diverges_is_a_result():
 @pytest.mark.parametrize("room", [1, 2, 3, 5, 7, 12, 40, 1000])
 @pytest.mark.parametrize("shape", [(5,), (4, 3), (2, 3, 4), (3, 1), (1, 1), (1, 6, 1)])
 def test_blocks_are_consecutive_runs_and_chunks(room, shape, monkeypatch):
-    monkeypatch.setattr("fa_dynamics.sweep.layout.BLOCK_RUNS", room)
+    monkeypatch.setattr(layout_module, "BLOCK_RUNS", room)
     spec = read_spec({"task": TASK, "fixed": {"t_end": 1.0}, "draws": shape[-1], "grid": _axes(shape[:-1])})
     block = block_shape(spec, Layout({}, {}, {}))
     store = Store(None, None, spec.shape, block, (), 2)
@@ -229,7 +232,7 @@ def test_stores_of_others_are_left_alone(spec_file, tmp_path):
 def test_other_versions_are_refused(spec_file, tmp_path, monkeypatch):
     spec, store = spec_file(draws=1), tmp_path / "store.zarr"
     sweep(spec, store=store)
-    monkeypatch.setattr("fa_dynamics.sweep.store.versions", lambda: {"numpy": "0.1"})
+    monkeypatch.setattr(store_module, "versions", lambda: {"numpy": "0.1"})
     with pytest.raises(InputError, match=r"was begun with .*the same numbers cannot be promised"):
         sweep(spec, store=store)
 
