@@ -172,10 +172,8 @@ def test_slopes_and_degrees(name, z, c):
         np.testing.assert_allclose(phi.value(c * at), c**phi.degree * phi.value(at), rtol=1e-12, atol=1e-300)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", [loss for loss in LOSSES if loss != "exponential"])  # that one overflows by design
 def test_losses_survive_large_outputs(loss):
-    if loss == "exponential":
-        pytest.skip("it is unbounded by design")
     found, task = find_loss(loss), typed_task(0, loss)
     outputs = 1e4 * np.sign(np.arange(task.targets.size) % 3 - 1.0).reshape(task.targets.shape)
     assert np.isfinite(found.value(outputs, task.targets))
