@@ -202,7 +202,8 @@ def _hunt(chosen: list[str], checks: int, seed: int, out: Path, json: bool) -> N
             margin, decision = case.evidence.margin, case.evidence.decision
             records.append({"id": name, "margin": margin, "decision": decision, "seed": seed, "instance": str(place)})
         else:
-            print(f"{name}: closest call {case.evidence}; margin {case.evidence.margin:.3g}, saved as {place}")
+            told = f"margin {case.evidence.margin:.3g}"
+            print(f"{name}: closest call {case.evidence}; {told}, seed {seed}, saved as {place}")
     if json:
         print_json(records)
     if violated:

@@ -80,6 +80,8 @@ def _section(outcome: Outcome) -> str:
     statement = outcome.statement
     source = SOURCES[statement.provenance]
     told = f"{source} ({', '.join(statement.realises)})" if statement.realises else source
+    if statement.false_alarm:
+        told += f"; statistical, false alarms at most {statement.false_alarm:g} a run"
     hypotheses = "".join(f"<dt>{html.escape(each.name)}<dd>{with_mathml(each.says)}" for each in statement.hypotheses)
     parts = [
         f'<section id="{statement.id}"><h3>{statement.id}</h3>',
