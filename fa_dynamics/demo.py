@@ -115,7 +115,7 @@ def run_demo(seed: int = 0, report: Callable[[float], None] | None = None) -> tu
 
         given = feedback if rule == "fa" else None
         plan = prepare(task, HIDDEN, rule, start, given, t_end=t_end, seed=seed)
-        run = run_plan(plan, progress=partial)
+        run = run_plan(plan, progress=partial, watch=True)
         if run.status == "interrupted":
             raise KeyboardInterrupt
         weights = integrate_chain(

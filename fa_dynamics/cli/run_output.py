@@ -159,7 +159,7 @@ def _print_summary(task: Task, runs: list[Trajectory], level: float) -> None:
 def _time(time: float, run: Trajectory) -> str:
     from fa_dynamics.cli.output import number
 
-    return number(time) if time < float("inf") else f"> {run.curve.edges[-1]:.4g}"
+    return number(time) if time < float("inf") else f"> {run.t_last:.4g}"
 
 
 def _largest(shares: Any) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,7 +73,7 @@ def simulate(
         )
         for found in rules
     ]
-    complete(posed, plans, run_plan, level, {"t_end": end}, out, json)
+    complete(posed, plans, partial(run_plan, watch=True), level, {"t_end": end}, out, json)
 
 
 def default_end(task: Task) -> float:

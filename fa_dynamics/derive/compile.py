@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import sympy as sp
 from sympy import MatrixSymbol
 
-from fa_dynamics.derive.numpy_code import DotInto, MatrixPrinter, SumInto
-from fa_dynamics.derive.program import Program, Statement, velocity_program
+from fa_dynamics.derive import words as w
+from fa_dynamics.derive.moving_rows import MovingRows, rows_symbol
+from fa_dynamics.derive.numpy_code import DotInto, MatrixPrinter, ScaleInto, SumInto
+from fa_dynamics.derive.program import Program, Statement, lay_out, velocity_program
 from fa_dynamics.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 Array = Any
 """A NumPy array; this room does not import NumPy."""
+
+Moment = Literal["full", "diagonal", "identity"]
+"""What a second moment of the inputs is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,19 +105,88 @@ def compile_flow(flow: Flow, sizes: tuple[int, ...], stacked: bool = False) -> C
     """
     if len(sizes) != flow.depth + 1 or any(size < 1 for size in sizes):
         raise InputError(f"sizes: {sizes} given, expected {flow.depth + 1} whole numbers >= 1")
-    network = flow.network
-    program = velocity_program(flow, sizes)
-    numbers = dict(zip(network.sizes, sizes, strict=True))
+    return compile_program(flow, velocity_program(flow, sizes), sizes, {}, stacked=stacked)
 
-    fixed = tuple(matrix for matrix in flow.feedback if matrix not in flow.state)
-    parameters = (*fixed, network.input_moment, network.cross_moment, *flow.decay_rates)
-    statements, memory = _with_memory(program, numbers)
+
+@lru_cache(maxsize=128)
+def compile_moving_rows(
+    found: MovingRows, sizes: tuple[int, ...], rows: tuple[int, ...], moment: Moment, stacked: bool = False
+) -> CompiledFlow:
+    """Compile the velocity of the rows that move, for given numbers of units.
+
+    Parameters
+    ----------
+    found
+        The flow in coordinates in which other rows stand still.
+    sizes
+        n_0..n_L.
+    rows
+        r_l of every R_l that `found` has, in the order of the layers.
+    moment
+        What Sigma_xx is in these coordinates: 'full', 'diagonal' (then its parameter is the diagonal, of shape (n_0,))
+        or 'identity' (then it is not used).
+    stacked
+        As of `compile_flow`.
+
+    Returns
+    -------
+    CompiledFlow
+        Its velocity takes whole matrices and returns their first rows; ``shapes`` are those of what it returns. R_l
+        stand among the parameters in the place of feedback.
+    """
+    flow, network = found.flow, found.flow.network
+    numbers = {rows_symbol(int(str(matrix)[2:])): count for matrix, count in zip(found.stand_in, rows, strict=True)}
+    error = w.expand(flow.error)
+    if moment == "identity":
+        error = w.substitute(error, {network.input_moment: {(): sp.S.One}})
+    diagonal = frozenset({network.input_moment} if moment == "diagonal" else ())
+    program = lay_out(
+        network.error_symbol,
+        error,
+        found.velocity,
+        dict(zip(network.sizes, sizes, strict=True)) | numbers,
+        (network.n(0), network.n(flow.depth)),
+        diagonal,
+    )
+    return compile_program(flow, program, sizes, numbers, tuple(found.stand_in.values()), diagonal, stacked)
+
+
+def compile_program(
+    flow: Flow,
+    program: Program,
+    sizes: tuple[int, ...],
+    more_sizes: Mapping[Any, int],
+    stand_ins: tuple[Any, ...] = (),
+    diagonal: frozenset[Any] = frozenset(),
+    stacked: bool = False,
+) -> CompiledFlow:
+    """Compile a program of a flow.
+
+    Parameters
+    ----------
+    flow, program, sizes
+        What is compiled, for n_0..n_L.
+    more_sizes
+        Values of other size symbols.
+    stand_ins
+        Matrices that are parameters in the place of fixed feedback.
+    diagonal
+        Parameters that are the diagonal of their matrix.
+    stacked
+        As of `compile_flow`.
+    """
+    network = flow.network
+    numbers = dict(zip(network.sizes, sizes, strict=True)) | dict(more_sizes)
+    used = {symbol for words in _matrices_of(program) for symbol in words}
+    fixed = tuple(matrix for matrix in flow.feedback if matrix not in flow.state and matrix in used)
+    parameters = (*stand_ins, *fixed, network.input_moment, network.cross_moment, *flow.decay_rates)
+    statements, memory = _with_memory(program, numbers, diagonal)
     constants = [statement.target for statement in program.constants]
     return CompiledFlow(
         flow=flow,
         sizes=sizes,
         names=tuple(matrix.name for matrix in flow.state),
-        shapes=tuple(_shape(matrix, numbers) for matrix in flow.state),
+        shapes=tuple(_shape(output, numbers) for output in program.outputs),
         parameters=tuple(symbol.name for symbol in parameters),
         multiply_adds=program.multiply_adds,
         memory_shapes=tuple(_shape(symbol, numbers) for symbol in memory),
@@ -126,6 +200,11 @@ def compile_flow(flow: Flow, sizes: tuple[int, ...], stacked: bool = False) -> C
             stacked,
         ),
     )
+
+
+def _matrices_of(program: Program) -> list[set[Any]]:
+    statements = (*program.constants, *program.statements)
+    return [part.atoms(MatrixSymbol) for s in statements for _, operands in s.terms for part in operands]
 
 
 def _lambdify(
@@ -147,7 +226,9 @@ def _printer(stacked: bool = False) -> MatrixPrinter:
     return MatrixPrinter(settings, stacked)
 
 
-def _with_memory(program: Program, numbers: Mapping[Any, int]) -> tuple[list[tuple[Any, Any]], list[Any]]:
+def _with_memory(
+    program: Program, numbers: Mapping[Any, int], diagonal: frozenset[Any]
+) -> tuple[list[tuple[Any, Any]], list[Any]]:
     """Give every statement the memory it writes to: an output, or working memory of its own."""
     memory: list[Any] = []
 
@@ -162,7 +243,9 @@ def _with_memory(program: Program, numbers: Mapping[Any, int]) -> tuple[list[tup
             steps.append((target, statement.expression.subs(numbers)))
             continue
         home = _output_memory(target) if target in program.outputs else allocate(target)
-        if statement.product:
+        if statement.product and diagonal.intersection(statement.product):
+            steps.append((target, ScaleInto(home, *statement.product, sp.sympify(statement.product[0] in diagonal))))
+        elif statement.product:
             steps.append((target, DotInto(home, *statement.product)))
         else:
             scaled = any(abs(coefficient) != 1 for coefficient, _ in statement.terms[1:])
@@ -187,14 +270,16 @@ def _shape(matrix: Any, numbers: Mapping[Any, int]) -> tuple[int, int]:
     return numbers[rows], numbers[columns]
 
 
-def compile_expression(expression: Any) -> Callable[[Mapping[str, Array]], Array]:
-    """A function from named matrices to the value of a matrix expression in them."""
+@lru_cache(maxsize=256)
+def compile_expression(expression: Any, stacked: bool = False) -> Callable[[Mapping[str, Array]], Array]:
+    """A function from named matrices, or stacks of them, to the value of a matrix expression in them."""
     symbols = sorted(expression.atoms(MatrixSymbol), key=str)
     names = [symbol.name for symbol in symbols]
-    function = sp.lambdify(symbols, expression, modules="numpy", printer=_printer())
+    function = sp.lambdify(symbols, expression, modules="numpy", printer=_printer(stacked))
     return lambda matrices: function(*(matrices[name] for name in names))
 
 
+@lru_cache(maxsize=256)
 def compile_invariant(flow: Flow, invariant: Invariant, outgoing: int) -> Callable[[Mapping[str, Array]], Array]:
     """A function from the named matrices of a state (and its feedback) to the value of a first integral.
 

@@ -74,7 +74,7 @@ class Flow:
         error = {self.network.error_symbol: self.error}
         return {matrix: expression.xreplace(error) for matrix, expression in self.factored.items()}
 
-    @property
+    @cached_property
     def feedback(self) -> tuple[Any, ...]:
         """The feedback matrices that someone has to supply: fixed ones, and starts of those that learn."""
         network = self.network

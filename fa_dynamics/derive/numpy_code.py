@@ -33,6 +33,17 @@ class DotInto(Into):
         return f"{'numpy.matmul' if printer.stacked else 'dot'}({left}, {right}, {memory})"
 
 
+class ScaleInto(Into):
+    """memory = left * diag(right), with the diagonal as a vector; or diag(left) * right."""
+
+    def _numpycode(self, printer: Any, **_: Any) -> str:
+        memory, left, right, vector_first = self.args
+        code = [printer._print(left), printer._print(right)]
+        if vector_first:
+            code[0] += "[:, None]"
+        return f"multiply({code[0]}, {code[1]}, {printer._print(memory)})"
+
+
 class SumInto(Into):
     """memory = c_1 A_1 + c_2 A_2 + ...; A_1 may be the memory itself, `scratch` holds scaled terms."""
 

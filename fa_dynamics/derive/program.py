@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,19 +62,44 @@ class Program:
 def velocity_program(flow: Flow, sizes: tuple[int, ...]) -> Program:
     """Lay out the evaluation of a flow at given numbers of units n_0..n_L."""
     network = flow.network
-    error = network.error_symbol
-    moving = {*flow.state, error}
-    error_words = w.expand(flow.error)
-    velocities = [w.expand(expression) for expression in flow.factored.values()]
-    schedule = plan(
-        [error_words, *velocities],
+    return lay_out(
+        network.error_symbol,
+        w.expand(flow.error),
+        {matrix: w.expand(expression) for matrix, expression in flow.factored.items()},
         dict(zip(network.sizes, sizes, strict=True)),
-        lambda symbol: symbol not in moving,
         (network.n(0), network.n(flow.depth)),
     )
+
+
+def lay_out(
+    error: Any,
+    error_words: w.Words,
+    moving_words: Mapping[Any, w.Words],
+    sizes: Mapping[Any, int],
+    ends: tuple[Any, Any],
+    diagonal: frozenset[Any] = frozenset(),
+) -> Program:
+    """Lay out the evaluation of velocities that share an error matrix.
+
+    Parameters
+    ----------
+    error, error_words
+        The symbol E in the velocities, and what it stands for.
+    moving_words
+        Velocity of every matrix that moves. It may have fewer rows than its matrix: those that move.
+    sizes
+        Number of units of every size symbol.
+    ends
+        The size symbols n_0 and n_L.
+    diagonal
+        Matrices that are diagonal.
+    """
+    moving = {*moving_words, error}
+    velocities = list(moving_words.values())
+    schedule = plan([error_words, *velocities], sizes, lambda symbol: symbol not in moving, ends, diagonal)
     names = _Names(schedule)
     atoms = _atoms([error_words, *velocities])
-    outputs = tuple(MatrixSymbol(f"d{matrix.name}", *matrix.shape) for matrix in flow.state)
+    outputs = tuple(MatrixSymbol(f"d{matrix.name}", *_shape(words, matrix)) for matrix, words in moving_words.items())
     direct = _direct_outputs(schedule, velocities, outputs)
     for product in schedule.products:
         names.define(product.word, direct.get(product.word))
@@ -93,10 +119,15 @@ def velocity_program(flow: Flow, sizes: tuple[int, ...]) -> Program:
     middle = Statement(error, names.terms(error_words))
     sums = [
         Statement(output, names.terms(words) or ((sp.S.Zero, (matrix,)),))
-        for output, words, matrix in zip(outputs, velocities, flow.state, strict=True)
+        for output, words, matrix in zip(outputs, velocities, moving_words, strict=True)
         if output not in direct.values()
     ]
     return Program(tuple(constants), (*before, middle, *after, *sums), outputs, schedule.cost)
+
+
+def _shape(words: w.Words, matrix: Any) -> tuple[Any, Any]:
+    word = next(iter(words), (matrix,)) or (matrix,)
+    return word[0].shape[0], word[-1].shape[1]
 
 
 class _Names:

@@ -59,6 +59,7 @@ def plan(
     sizes: Mapping[Any, int],
     is_constant: Callable[[Any], bool],
     ends: tuple[Any, Any],
+    diagonal: frozenset[Any] = frozenset(),
 ) -> Schedule:
     """Plan the products of several sums of words.
 
@@ -72,6 +73,8 @@ def plan(
         Whether a matrix stays the same between evaluations.
     ends
         The size symbols n_0 and n_L, whose sides may be favoured where costs tie.
+    diagonal
+        Matrices that scale rows or columns, without a sum.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def plan(
         biased = {symbol: float(size) for symbol, size in sizes.items()}
         biased[favoured] *= 1 - TIE_BREAK
         for order in (list(targets), list(reversed(targets))):
-            planner = _Planner(biased, is_constant)
+            planner = _Planner(biased, is_constant, diagonal)
             for words in order:
                 for word in words:
                     planner.form(word)
@@ -96,6 +99,7 @@ def plan(
 class _Planner:
     sizes: Mapping[Any, float]
     is_constant: Callable[[Any], bool]
+    diagonal: frozenset[Any]
     products: list[Product] = field(default_factory=list)
     formed: set[w.Word] = field(default_factory=set)
 
@@ -126,7 +130,7 @@ class _Planner:
                 part = word[start:stop]
                 free = self._available(part) or self._all_constant(part)
                 options = [
-                    (costs[start, k] + costs[k, stop] + edges[start] * edges[k] * edges[stop], k)
+                    (costs[start, k] + costs[k, stop] + self._cost(part, k - start, edges[start : stop + 1]), k)
                     for k in range(start + 1, stop)
                 ]
                 best, splits[start, stop] = min(options)
@@ -135,11 +139,18 @@ class _Planner:
 
     def cost(self, sizes: Mapping[Any, int]) -> float:
         """Multiply-adds of one evaluation at the true sizes."""
-        return sum(
-            sizes[product.left[0].shape[0]] * sizes[product.right[0].shape[0]] * sizes[product.right[-1].shape[1]]
-            for product in self.products
-            if not product.constant
-        )
+        total = 0.0
+        for product in self.products:
+            if not product.constant:
+                word = product.word
+                edges = [sizes[word[0].shape[0]], *(sizes[factor.shape[1]] for factor in word)]
+                total += self._cost(word, product.split, edges)
+        return total
+
+    def _cost(self, word: w.Word, split: int, edges: Sequence[float]) -> float:
+        """Of one product, at the sizes of the rows of every factor and of the columns of the last."""
+        scaling = {word[:split], word[split:]} & {(matrix,) for matrix in self.diagonal}
+        return edges[0] * edges[-1] * (1.0 if scaling else edges[split])
 
     def _size(self, factor: Any, axis: int) -> float:
         return self.sizes[factor.shape[axis]]

@@ -16,6 +16,7 @@ from fa_dynamics.derive.lookup import RuleLike, find_rule
 from fa_dynamics.derive.rules import BUILT_IN, Rule
 from fa_dynamics.errors import InputError
 from fa_dynamics.files import write_netcdf
+from fa_dynamics.flows.history import History
 from fa_dynamics.flows.steps import StepCurve, Steps
 from fa_dynamics.measures import Curve
 from fa_dynamics.tasks import Task
@@ -158,11 +159,15 @@ def load(path: str | Path, rule: RuleLike | None = None) -> Trajectory:
         flow=flow,
         sizes=sizes,
         t=data["time"].values,
-        weights=tuple(values[f"W_{layer}"] for layer in range(1, depth + 1)),
+        history=History.of(
+            [values[f"W_{layer}"] for layer in range(1, depth + 1)],
+            [values[f"initial_W_{layer}"] for layer in range(1, depth + 1)],
+        ),
         feedback={matrix.name: values[matrix.name] for matrix in flow.feedback},
         initial={name.removeprefix("initial_"): values[name] for name in values if name.startswith("initial_")},
         decay=None if decay is None else tuple(decay),
-        curve=(Curve if steps is None else StepCurve)(values["step_edge"], values["curve"]),
+        watched=(Curve if steps is None else StepCurve)(values["step_edge"], values["curve"]),
+        t_last=float(values["step_edge"][-1]),
         status=data.attrs["status"],
         message=data.attrs["message"],
         solver=facts["json_solver"],

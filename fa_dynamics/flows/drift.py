@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from sympy import MatrixSymbol
 
+from fa_dynamics.derive import words as w
 from fa_dynamics.derive.compile import compile_invariant
 from fa_dynamics.derive.conservation import Invariant
 from fa_dynamics.derive.flow import Flow
@@ -24,8 +28,9 @@ explicit methods on these flows stay below 30 times."""
 ROUNDED = 100.0
 """Times the round-off of every step that a drift may have which the steps do not explain."""
 
-CHECKED_TIMES = 17
-"""Output times at which every run looks at its drift; the full history is computed when asked for."""
+CHECKED_TIMES, CHECKED_NUMBERS = 17, 100_000
+"""Output times at which every run looks at its drift, and weights times output times that it looks at, if that is less
+(but three times at least). The full history is computed when asked for."""
 
 
 def holding_laws(flow: Flow, feedback: Mapping[str, Array]) -> tuple[Invariant, ...]:
@@ -55,10 +60,18 @@ def invariant_drift(run: Trajectory, times: NDArray[np.int_] | None = None) -> d
     drifts = {}
     for invariant in run.invariants:
         law = compile_invariant(run.flow, invariant, run.sizes[min(invariant.layer + 1, run.flow.depth)])
-        start = law(run.initial)
+        matrices = run.matrices_in_own_bases if _turns_with_its_matrices(invariant) else run.matrices
+        start = law(matrices(None))
         scale = max(1.0, float(np.linalg.norm(start)))
-        drifts[invariant.name] = np.array([np.linalg.norm(law(run.matrices(i)) - start) for i in chosen]) / scale
+        drifts[invariant.name] = np.array([np.linalg.norm(law(matrices(i)) - start) for i in chosen]) / scale
     return drifts
+
+
+@lru_cache(maxsize=256)
+def _turns_with_its_matrices(law: Invariant) -> bool:
+    """Whether an orthogonal change of basis leaves the norm of a law alone: it is a polynomial in plain matrices."""
+    words = w.expand(law.expression) if law.kind == "matrix" else {(None,): 1}
+    return all(isinstance(w.split_transpose(factor)[0], MatrixSymbol) for word in words for factor in word)
 
 
 def suspicious_drift(run: Trajectory) -> str | None:
@@ -67,8 +80,10 @@ def suspicious_drift(run: Trajectory) -> str | None:
         return None
     if run.steps is not None:
         return _unexplained(run)
-    chosen = np.unique(np.linspace(0, len(run.t) - 1, CHECKED_TIMES).astype(int))
-    size = max(float((weight[chosen] ** 2).sum(axis=(1, 2)).max()) for weight in run.weights)
+    weights = sum(above * below for above, below in pairwise(run.sizes))
+    count = int(np.clip(CHECKED_NUMBERS / weights, 3, CHECKED_TIMES))
+    chosen = np.unique(np.linspace(0, len(run.t) - 1, count).astype(int))
+    size = max(float(norms.max()) for norms in run.history.squared_norms(chosen))
     allowed = SUSPICIOUS * (run.solver["rtol"] * max(1.0, size) + run.solver["atol"])
     for name, drift in invariant_drift(run, chosen).items():
         if drift.max() > allowed:
@@ -82,7 +97,7 @@ def suspicious_drift(run: Trajectory) -> str | None:
 def _unexplained(run: Trajectory) -> str | None:
     """The same for finite steps, whose drift is known but for round-off."""
     assert run.steps is not None
-    size = max(float((weight**2).sum(axis=(1, 2)).max()) for weight in run.weights)
+    size = max(float(norms.max()) for norms in run.history.squared_norms(np.arange(len(run.t))))
     allowed = ROUNDED * float(np.finfo(float).eps) * (1 + int(run.steps.number[-1])) * max(1.0, size)
     for name, drift in run.unexplained_drift.items():
         if drift.max() > allowed:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fa_dynamics.derive.compile import compile_flow
-from fa_dynamics.flows.memberwise import memberwise
+from fa_dynamics.flows.coordinates import Coordinates, coordinates_of_members
+from fa_dynamics.flows.flat import splitter
+from fa_dynamics.flows.history import History
 from fa_dynamics.flows.prepare import Plan
-from fa_dynamics.flows.solve import Solution, solve
-from fa_dynamics.measures import Curve, end_to_end
+from fa_dynamics.flows.solve import MAX_STEPS, Solution, solve
+from fa_dynamics.flows.threads import one_thread
+from fa_dynamics.measures import Curve, end_to_end, mode_strength
+from fa_dynamics.measures.curve import NODES
+from fa_dynamics.progress import ignore
 
 Array = NDArray[np.float64]
 
@@ -28,16 +33,21 @@ class Part:
     ----------
     members
         Their numbers.
-    curve
-        Mode strengths between accepted steps; columns are member by member, mode by mode.
+    watched
+        A function that finds the mode strengths between accepted steps by integrating again.
     status, message
         How they ended.
     """
 
     members: NDArray[np.int64]
-    curve: Curve
+    watched: Callable[[], Curve]
     status: str
     message: str
+
+    @cached_property
+    def curve(self) -> Curve:
+        """Mode strengths between accepted steps; columns are member by member, mode by mode."""
+        return self.watched()
 
 
 def solve_members(
@@ -77,82 +87,92 @@ def solve_members(
     waiting = [np.arange(first, min(first + per_group, draws)) for first in range(0, draws, per_group)]
     parts: list[Part] = []
     finished = 0
-    while waiting:
-        members = waiting.pop(0)
-        own = [matrix[members] for matrix in initial]
-        share = len(members) / draws
+    with one_thread():  # every product is short
+        while waiting:
+            members = waiting.pop(0)
+            share = len(members) / draws
 
-        def tell(fraction: float, before: float = finished / draws, share: float = share) -> None:
-            report(before + share * fraction)
+            def tell(fraction: float, before: float = finished / draws, share: float = share) -> None:
+                report(before + share * fraction)
 
-        solution = _solve_group(plan, own, {name: matrix[members] for name, matrix in fixed.items()}, tell)
-        if solution.status == "interrupted":
-            break
-        if solution.status != "completed" and len(members) > 1:
-            waiting[:0] = np.array_split(members, 2)
-            continue
-        reached = len(solution.t)
-        history = _matrices(solution.y.reshape(reached, len(members), states), shapes)[:depth]
-        product = end_to_end(history)
-        strength[members, :reached] = np.einsum(
-            "ok,tnoi,ik->ntk", modes.output_basis, product, modes.input_basis, optimize=True
-        )
-        loss[members, :reached] = _losses(plan, product).T
-        for kept, layer in zip(weights or (), history, strict=False):
-            kept[members, :reached] = np.swapaxes(layer, 0, 1)
-        parts.append(Part(members, solution.curve, solution.status, solution.message))
-        finished += len(members)
+            given = {name: matrix[members] for name, matrix in fixed.items()}
+            coordinates = coordinates_of_members(plan, [matrix[members] for matrix in initial], given, len(members))
+            solution = _solve_group(
+                plan, coordinates, tell, record=None if keep_weights else _reader(plan, coordinates)
+            )
+            if solution.status == "interrupted":
+                break
+            if solution.status != "completed" and len(members) > 1:
+                waiting[:0] = np.array_split(members, 2)
+                continue
+            reached, count = len(solution.t), len(members)
+            if keep_weights:
+                moving = splitter(coordinates.compiled.shapes, count, -1)(solution.y)
+                history = History(tuple(moving[:depth]), coordinates.still[:depth], coordinates.bases, ())
+                for kept, layer in zip(weights or (), history.weights(), strict=True):
+                    kept[members, :reached] = np.swapaxes(layer, 0, 1)
+            read = _reader(plan, coordinates)(solution.y) if keep_weights else solution.y
+            table = read.reshape(reached, count, -1)
+            strength[members, :reached] = np.swapaxes(table[..., :-1], 0, 1)
+            loss[members, :reached] = table[..., -1].T
+            watched = partial(_watch_group, plan, coordinates, solution.n_steps)
+            parts.append(Part(members, watched, solution.status, solution.message))
+            finished += len(members)
     return tuple(parts), strength, loss, weights
 
 
 def _solve_group(
-    plan: Plan, initial: Sequence[Array], fixed: Mapping[str, Array], report: Callable[[float], None]
+    plan: Plan,
+    coordinates: Coordinates,
+    report: Callable[[float], None] = ignore,
+    max_steps: int = MAX_STEPS,
+    watch: bool = False,
+    record: Callable[[Array], Array] | None = None,
 ) -> Solution:
-    members = len(initial[0])
-    compiled = compile_flow(plan.flow, plan.sizes, stacked=True)
-    bound = compiled.bind({**plan.parameters, **fixed}, lambda shape: np.empty((members, *shape)))
+    assert coordinates.members is not None
     depth, modes = len(plan.sizes) - 1, plan.task.modes
-
-    def velocity(_: float, state: Array) -> Array:
-        out = np.empty_like(state)
-        bound(
-            _matrices(state.reshape(members, -1), compiled.shapes),
-            _matrices(out.reshape(members, -1), compiled.shapes),
-        )
-        return out
+    matrices, first = coordinates.matrices(), coordinates.bases[0]
+    inputs = modes.input_basis if first is None else first.T @ modes.input_basis
 
     def observe(state: Array) -> Array:
-        product = end_to_end(_matrices(state.reshape(members, -1), compiled.shapes)[:depth])
-        rows: Array = np.matmul(modes.output_basis.T, product)
-        return np.asarray(np.einsum("nki,ik->nk", rows, modes.input_basis).ravel())
+        product = end_to_end(matrices(state)[:depth])
+        return mode_strength(product, modes.output_basis, inputs).ravel()
 
-    settings = {key: plan.solver[key] for key in ("rtol", "atol", "max_step")}
     return solve(
-        velocity,
-        np.concatenate([matrix.reshape(members, -1) for matrix in initial], axis=1).ravel(),
+        coordinates.velocity(),
+        coordinates.flat_start,
         plan.times,
         plan.t_end,
-        observe,
-        method=memberwise(plan.solver["method"], members),
-        members=members,
+        observe if watch else None,
+        record=record,
+        members=coordinates.members,
+        max_steps=max_steps,
         report=report,
-        **settings,
+        **plan.solver,
     )
 
 
-def _matrices(state: Array, shapes: Sequence[tuple[int, int]]) -> list[Array]:
-    """Views of a state (..., numbers) as its matrices (..., rows, columns)."""
-    ends = np.cumsum([rows * columns for rows, columns in shapes]).tolist()
-    return [
-        state[..., first:last].reshape(*state.shape[:-1], *shape)
-        for first, last, shape in zip([0, *ends[:-1]], ends, shapes, strict=True)
-    ]
+def _watch_group(plan: Plan, coordinates: Coordinates, n_steps: int) -> Curve:
+    """The same steps once more, mode strengths recorded between them."""
+    if n_steps == 0:
+        return Curve(np.zeros(1), np.empty((0, len(NODES), len(coordinates.start[0]) * len(plan.task.modes.target))))
+    with one_thread():
+        curve = _solve_group(replace(plan, times=plan.times[:0]), coordinates, max_steps=n_steps, watch=True).curve
+    assert curve is not None
+    return curve
 
 
-def _losses(plan: Plan, product: Array) -> Array:
-    """1/2 E|y - P x|^2 of maps (..., n_L, n_0); from the excess, as `Task.loss`."""
-    eigenvalues, vectors = np.linalg.eigh(plan.task.input_moment)
-    root = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))
-    with np.errstate(over="ignore", invalid="ignore"):  # weights of a diverged member may overflow
-        excess = (product - plan.task.least_squares) @ root
-        return np.asarray(plan.task.best_loss + 0.5 * np.sum(excess**2, axis=(-2, -1)))
+def _reader(plan: Plan, coordinates: Coordinates) -> Callable[[Array], Array]:
+    """A function from states (times, states) to the mode strengths and the loss of all members, (times, numbers)."""
+    depth, modes, task = len(plan.sizes) - 1, plan.task.modes, plan.task
+    split = splitter(coordinates.compiled.shapes, coordinates.members, -1)
+
+    def of_maps(maps: Array) -> Array:
+        strength = mode_strength(maps, modes.output_basis, modes.input_basis)
+        return np.concatenate([strength, task.losses(maps)[..., None]], axis=-1)
+
+    def read(states: Array) -> Array:
+        history = History(tuple(split(states)[:depth]), coordinates.still[:depth], coordinates.bases, ())
+        return history.over_end_to_end(of_maps).reshape(len(states), -1)
+
+    return read

@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from fa_dynamics.derive.lookup import RuleLike
 from fa_dynamics.errors import IntegrationWarning
 from fa_dynamics.flows.drift import suspicious_drift
+from fa_dynamics.flows.history import History
 from fa_dynamics.flows.iterate_account import accounts_of
 from fa_dynamics.flows.iterate_loop import take_steps
 from fa_dynamics.flows.iterate_plan import StepPlan, prepare_steps
-from fa_dynamics.flows.simulate import _threads
 from fa_dynamics.flows.steps import StepCurve, Steps
+from fa_dynamics.flows.threads import threads_for
 from fa_dynamics.flows.trajectory import Trajectory
 from fa_dynamics.progress import Report, reporting
 from fa_dynamics.starts import StartLike
@@ -126,21 +127,23 @@ def run_steps(plan: StepPlan, progress: bool | Report | None = None) -> Trajecto
     """Take the steps of a prepared run."""
     accounts, left_out = accounts_of(plan)
     began = time.perf_counter()
-    with reporting(f"{plan.flow.rule.name} steps", progress) as report, _threads(plan.compiled.multiply_adds):
+    with reporting(f"{plan.flow.rule.name} steps", progress) as report, threads_for(plan.compiled.multiply_adds):
         taken = take_steps(plan, accounts, report)
     seconds = time.perf_counter() - began
     depth = len(plan.sizes) - 1
-    history = dict(zip(plan.compiled.names, taken.states, strict=True))
+    named = dict(zip(plan.compiled.names, taken.states, strict=True))
+    edges = np.arange(len(taken.strength), dtype=np.float64) * plan.step_size
     return Trajectory(
         task=plan.task,
         flow=plan.flow,
         sizes=plan.sizes,
         t=np.asarray(taken.number * plan.step_size, dtype=np.float64),
-        weights=taken.states[:depth],
-        feedback={name: history.get(name, matrix) for name, matrix in plan.feedback.items()},
+        history=History.of(taken.states[:depth], plan.initial[:depth]),
+        feedback={name: named.get(name, matrix) for name, matrix in plan.feedback.items()},
         initial=dict(plan.feedback) | dict(zip(plan.compiled.names, plan.initial, strict=True)),
         decay=plan.rates,
-        curve=StepCurve(np.arange(len(taken.strength), dtype=np.float64) * plan.step_size, taken.strength),
+        watched=StepCurve(edges, taken.strength),
+        t_last=float(edges[-1]),
         status=taken.status,
         message=taken.message,
         solver={

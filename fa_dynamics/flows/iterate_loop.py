@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fa_dynamics.flows.flat import flat_velocity
 from fa_dynamics.flows.iterate_account import Account, advanced
 from fa_dynamics.flows.iterate_plan import StepPlan
-from fa_dynamics.flows.simulate import flat_velocity
 from fa_dynamics.flows.solve import BLOW_UP, Status
 from fa_dynamics.measures.linear import mode_strength_of_weights
 from fa_dynamics.randomness import stream

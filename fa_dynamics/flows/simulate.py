@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,19 +15,20 @@ from numpy.typing import ArrayLike, NDArray
 from fa_dynamics.derive.compile import CompiledFlow
 from fa_dynamics.derive.lookup import RuleLike
 from fa_dynamics.errors import IntegrationWarning
+from fa_dynamics.flows.coordinates import Coordinates, coordinates_of
 from fa_dynamics.flows.drift import suspicious_drift
+from fa_dynamics.flows.history import History
 from fa_dynamics.flows.prepare import Plan, prepare
-from fa_dynamics.flows.solve import solve
+from fa_dynamics.flows.solve import MAX_STEPS, Solution, solve
+from fa_dynamics.flows.threads import one_thread, threads_for
 from fa_dynamics.flows.trajectory import Trajectory
+from fa_dynamics.measures.curve import NODES, Curve
 from fa_dynamics.measures.linear import mode_strength_of_weights
-from fa_dynamics.progress import Report, reporting
+from fa_dynamics.progress import Report, ignore, reporting
 from fa_dynamics.starts import StartLike
 from fa_dynamics.tasks import Task
 
 Array = NDArray[np.float64]
-
-SMALL_PRODUCTS = 2e7
-"""Multiply-adds per evaluation below which one BLAS thread beats two: the products are too short to share."""
 
 
 def simulate(
@@ -44,6 +47,7 @@ def simulate(
     max_step: float = np.inf,
     seed: int = 0,
     progress: bool | Report | None = None,
+    watch: bool = False,
 ) -> Trajectory:
     """Integrate the flow dW_l/dt = back_l E (W_{l-1}..W_1)^T - rho_l W_l of a deep linear network.
 
@@ -74,6 +78,9 @@ def simulate(
         For the start and the feedback, which have streams of their own.
     progress
         True or False, or a function of the fraction done; None shows a bar on a terminal after two seconds.
+    watch
+        Record the mode strengths between the steps on the way, which makes every step dearer. Without it the run is
+        integrated once more when its curve, learning times or order are first asked for: the numbers are the same.
 
     Returns
     -------
@@ -113,7 +120,7 @@ def simulate(
         max_step=max_step,
         seed=seed,
     )
-    run = run_plan(plan, progress)
+    run = run_plan(plan, progress, watch)
     if run.status != "completed":
         warnings.warn(f"{run.status}: {run.message}", IntegrationWarning, stacklevel=2)
     else:
@@ -123,38 +130,41 @@ def simulate(
     return run
 
 
-def run_plan(plan: Plan, progress: bool | Report | None = None) -> Trajectory:
-    """Integrate a prepared run."""
-    compiled, depth, modes = plan.compiled, len(plan.sizes) - 1, plan.task.modes
-    velocity, unpack = flat_velocity(compiled, plan.parameters)
+def run_plan(plan: Plan, progress: bool | Report | None = None, watch: bool = False) -> Trajectory:
+    """Integrate a prepared run.
 
-    def strength(state: Array) -> Array:
-        return mode_strength_of_weights(unpack(state)[:depth], modes.output_basis, modes.input_basis)
-
+    Parameters
+    ----------
+    plan
+        A prepared run.
+    progress, watch
+        As of `simulate`.
+    """
     began = time.perf_counter()
-    with reporting(f"{plan.flow.rule.name} flow", progress) as report, _threads(compiled.multiply_adds):
-        solution = solve(
-            velocity,
-            np.concatenate([matrix.ravel() for matrix in plan.initial]),
-            plan.times,
-            plan.t_end,
-            strength,
-            report=report,
-            **plan.solver,
-        )
+    with one_thread():
+        coordinates = coordinates_of(plan)
+    compiled, depth = coordinates.compiled, len(plan.sizes) - 1
+    with reporting(f"{plan.flow.rule.name} flow", progress) as report:
+        solution = _integrate(plan, coordinates, watch, report)
     seconds = time.perf_counter() - began
-    history = _split(solution.y, compiled)
+    named = _split(solution.y, compiled)
     method = plan.solver["method"]
     return Trajectory(
         task=plan.task,
         flow=plan.flow,
         sizes=plan.sizes,
         t=solution.t,
-        weights=tuple(history[name] for name in compiled.names[:depth]),
-        feedback={name: history.get(name, matrix) for name, matrix in plan.feedback.items()},
+        history=History(
+            tuple(named[name] for name in compiled.names[:depth]),
+            coordinates.still[:depth],
+            coordinates.bases,
+            coordinates.start[:depth],
+        ),
+        feedback={name: named.get(name, matrix) for name, matrix in plan.feedback.items()},
         initial=dict(plan.feedback) | dict(zip(compiled.names, plan.initial, strict=True)),
         decay=plan.rates,
-        curve=solution.curve,
+        watched=solution.curve or partial(_watch_again, plan, coordinates, solution.n_steps),
+        t_last=solution.t_last,
         status=solution.status,
         message=solution.message,
         solver={
@@ -171,23 +181,38 @@ def run_plan(plan: Plan, progress: bool | Report | None = None) -> Trajectory:
     )
 
 
-def flat_velocity(
-    compiled: CompiledFlow, values: Mapping[str, Any]
-) -> tuple[Callable[[float, Array], Array], Callable[[Array], list[Array]]]:
-    """The velocity of a flat state, and the function that views a flat state as its matrices."""
-    bound = compiled.bind(values, np.empty)
-    ends = np.cumsum([rows * columns for rows, columns in compiled.shapes]).tolist()
-    layout = list(zip([0, *ends[:-1]], ends, compiled.shapes, strict=True))
+def _integrate(
+    plan: Plan, coordinates: Coordinates, watch: bool, report: Report = ignore, max_steps: int = MAX_STEPS
+) -> Solution:
+    depth = len(plan.sizes) - 1
+    observe = None
+    if watch:
+        modes, matrices = plan.task.modes, coordinates.matrices()
+        inputs = modes.input_basis if coordinates.bases[0] is None else coordinates.bases[0].T @ modes.input_basis
 
-    def unpack(state: Array) -> list[Array]:
-        return [state[first:last].reshape(shape) for first, last, shape in layout]
+        def observe(state: Array) -> Array:
+            return mode_strength_of_weights(matrices(state)[:depth], modes.output_basis, inputs)
 
-    def velocity(_: float, state: Array) -> Array:
-        out = np.empty_like(state)
-        bound(unpack(state), unpack(out))
-        return out
+    with threads_for(coordinates.compiled.multiply_adds):
+        return solve(
+            coordinates.velocity(),
+            coordinates.flat_start,
+            plan.times,
+            plan.t_end,
+            observe,
+            max_steps=max_steps,
+            report=report,
+            **plan.solver,
+        )
 
-    return velocity, unpack
+
+def _watch_again(plan: Plan, coordinates: Coordinates, n_steps: int) -> Curve:
+    """The same steps once more, mode strengths recorded between them."""
+    if n_steps == 0:
+        return Curve(np.zeros(1), np.empty((0, len(NODES), len(plan.task.modes.target))))
+    curve = _integrate(replace(plan, times=plan.times[:0]), coordinates, True, max_steps=n_steps).curve
+    assert curve is not None
+    return curve
 
 
 def _split(states: Array, compiled: CompiledFlow) -> dict[str, Array]:
@@ -197,11 +222,3 @@ def _split(states: Array, compiled: CompiledFlow) -> dict[str, Array]:
         name: part.reshape(len(states), *shape)
         for name, part, shape in zip(compiled.names, parts, compiled.shapes, strict=True)
     }
-
-
-def _threads(multiply_adds: float) -> Any:
-    from contextlib import nullcontext
-
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1, user_api="blas") if multiply_adds < SMALL_PRODUCTS else nullcontext()

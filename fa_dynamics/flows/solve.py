@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fa_dynamics.errors import InputError, nearest
+from fa_dynamics.flows.runge_kutta import EXPLICIT, runge_kutta
 from fa_dynamics.flows.stability import LargestRate
 from fa_dynamics.measures.curve import NODES, Curve
 
@@ -25,6 +26,12 @@ RUNAWAY = 1e6
 """A run that found no step small enough is called diverged, rather than stalled, if its weights double within less than
 this fraction of the time passed: a blow-up in finite time, not a jump of the velocity."""
 
+METHODS = (*EXPLICIT, "Radau", "BDF", "LSODA")
+"""Names of SciPy's methods."""
+
+MAX_STEPS = 100_000
+"""Accepted steps after which a run is called stalled."""
+
 IMPLICIT_STATES = 5000
 """Implicit methods of SciPy store dense Jacobians; 5000 states take 200 MB and a factorisation of 40 Gflop a step."""
 
@@ -38,9 +45,11 @@ class Solution:
     t
         Output times that were reached.
     y
-        (times, states).
+        (times, states), or what was kept of them.
+    t_last
+        End of the last accepted step.
     curve
-        The observed quantity between all accepted steps.
+        The observed quantity between all accepted steps; None if none was to be observed.
     status, message
         How it ended, and one sentence on what that means and what to change.
     n_steps, n_evaluations
@@ -49,15 +58,19 @@ class Solution:
 
     t: Array
     y: Array
-    curve: Curve
+    t_last: float
+    curve: Curve | None
     status: Status
     message: str
     n_steps: int
     n_evaluations: int
 
 
-def solver_class(method: Any, n_states: int) -> Any:
+def solver_class(method: Any, n_states: int, members: int = 1) -> Any:
     """The `OdeSolver` class of a name such as 'DOP853', or the class itself.
+
+    Explicit methods are our own arrangement of SciPy's; `members` is the number of equal parts of their state that have
+    an error norm each.
 
     Raises
     ------
@@ -66,15 +79,16 @@ def solver_class(method: Any, n_states: int) -> Any:
     """
     from scipy import integrate
 
-    names = ("DOP853", "RK45", "RK23", "Radau", "BDF", "LSODA")
     if isinstance(method, str):
-        if method not in names:
-            raise InputError(f"method: no method is called {method!r}; {nearest(method, names)}")
+        if method in EXPLICIT:
+            return runge_kutta(method, members)
+        if method not in METHODS:
+            raise InputError(f"method: no method is called {method!r}; {nearest(method, METHODS)}")
         found = getattr(integrate, method)
     elif isinstance(method, type) and issubclass(method, integrate.OdeSolver):
         found = method
     else:
-        raise InputError(f"method: {method!r} given, expected one of {', '.join(names)} or an OdeSolver class")
+        raise InputError(f"method: {method!r} given, expected one of {', '.join(METHODS)} or an OdeSolver class")
     if issubclass(found, integrate.Radau | integrate.BDF | integrate.LSODA) and n_states > IMPLICIT_STATES:
         raise InputError(
             f"method: {found.__name__} needs a dense Jacobian of {n_states}^2 entries; use DOP853 or RK45 here"
@@ -87,13 +101,14 @@ def solve(
     y0: Array,
     t_eval: Array,
     t_end: float,
-    observe: Callable[[Array], Array],
+    observe: Callable[[Array], Array] | None = None,
     *,
+    record: Callable[[Array], Array] | None = None,
     method: Any = "DOP853",
     rtol: float = 1e-9,
     atol: float = 1e-12,
     max_step: float = np.inf,
-    max_steps: int = 100_000,
+    max_steps: int = MAX_STEPS,
     members: int = 1,
     report: Callable[[float], None] = lambda fraction: None,
 ) -> Solution:
@@ -102,7 +117,7 @@ def solve(
     Parameters
     ----------
     velocity
-        Returns a fresh array at each call, since SciPy keeps references to what it returned.
+        Returns a fresh array at each call, since SciPy keeps references to what it returned; or is an `InPlace`.
     y0
         State at t = 0.
     t_eval
@@ -110,76 +125,81 @@ def solve(
     t_end
         Last time, > 0.
     observe
-        A vector quantity of a state, recorded between all accepted steps.
+        A vector quantity of a state, recorded between all accepted steps. Each step then costs the evaluations of its
+        dense output, and eight observations.
+    record
+        What to keep of states (times, states) at output times, (times, numbers); all of them by default.
     method, rtol, atol, max_step
         As in SciPy.
     max_steps
         Accepted steps after which the run is called stalled.
     members
-        Equal parts of the state that do not feel each other.
+        Equal parts of the state that do not feel each other; explicit methods give each an error norm of its own.
     report
         Is told the fraction of time done, after each step.
     """
-    from scipy.integrate import DOP853, RK23, RK45
-
-    explicit = (DOP853, RK45, RK23)
-    make = solver_class(method, y0.size)
-    trials = _Trials(velocity)
-    outputs: list[Array] = []
+    make = solver_class(method, y0.size, members)
+    first_kept = y0[None] if record is None else record(y0[None])
+    states = np.empty((len(t_eval), first_kept.shape[1]))
+    done = 1 if t_eval.size and t_eval[0] == 0 else 0
+    states[:done] = first_kept
     edges = [0.0]
     values: list[Array] = []
     limit = BLOW_UP * max(1.0, float(np.abs(y0).max(initial=0.0)))
     status: Status = "completed"
     message = "reached the last time."
     solver, rate = None, None
-    done = 0
-    if t_eval.size and t_eval[0] == 0:
-        outputs.append(y0.copy())
-        done = 1
     # Trial stages of a step that is then rejected may overflow, here and below; accepted states are checked.
     with np.errstate(over="ignore", invalid="ignore"):
-        at_left = observe(y0)
+        at_left = observe(y0) if observe is not None else np.empty(0)
         first = velocity(0.0, y0)
     if not np.isfinite(first).all():
-        curve = Curve(np.array([0.0]), np.empty((0, len(NODES), at_left.size)))
-        return Solution(t_eval[:done], y0[None][:done], curve, "non-finite", _non_finite(0.0), 0, 1)
+        curve = Curve(np.array([0.0]), np.empty((0, len(NODES), at_left.size))) if observe is not None else None
+        return Solution(t_eval[:done], states[:done], 0.0, curve, "non-finite", _non_finite(0.0), 0, 1)
+    watched = _Watched(velocity)
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            solver = make(trials, 0.0, y0, t_end, rtol=rtol, atol=atol, max_step=max_step)
-            rate = LargestRate(velocity, y0.size, members) if isinstance(solver, explicit) else None
+            explicit = hasattr(make, "between")
+            fun = velocity if explicit else watched
+            solver = make(fun, 0.0, y0, t_end, rtol=rtol, atol=atol, max_step=max_step)
+            rate = LargestRate(velocity, y0.size, members) if _is_explicit(solver) else None
             while solver.status == "running":
                 if rate is not None:
-                    solver.max_step = min(max_step, rate.longest_step(solver.t, solver.y, solver.f))
-                reason = _step(solver, trials)
+                    solver.max_step = min(max_step, rate.longest_step(solver.t, solver.y, solver.f, solver.h_abs))
+                reason = _step(solver, watched)
                 if solver.status == "failed" or reason is not None:
-                    status, message = _failure(trials, solver, str(reason))
+                    finite = solver.finite if explicit else watched.finite
+                    status, message = _failure(velocity, solver, str(reason), finite)
                     break
-                if not np.isfinite(solver.y).all():
+                # one pass: the largest entry is not finite if any is not
+                largest = float(np.abs(solver.y).max())
+                if not np.isfinite(largest):
                     status, message = "non-finite", _non_finite(solver.t)
                     break
-                dense = solver.dense_output()
-                upto = int(np.searchsorted(t_eval, solver.t, side="right"))
+                upto = done + int(np.searchsorted(t_eval[done:], solver.t, side="right"))
                 if upto > done:
-                    between = np.atleast_2d(dense(t_eval[done:upto]).T)
+                    between = _between(solver, t_eval[done:upto], states[done:upto] if record is None else None)
                     if not np.isfinite(between).all():
                         status, message = "non-finite", _non_finite(solver.t)
                         break
-                    outputs.extend(between)
+                    if record is not None:
+                        states[done:upto] = record(between)
                     done = upto
-                inner = solver.t_old + (solver.t - solver.t_old) * NODES[1:-1]
-                at_right = observe(solver.y)
-                values.append(np.stack([at_left, *(observe(dense(time)) for time in inner), at_right]))
+                if observe is not None:
+                    inner = solver.t_old + (solver.t - solver.t_old) * NODES[1:-1]
+                    at_right = observe(solver.y)
+                    values.append(np.stack([at_left, *map(observe, _between(solver, inner)), at_right]))
+                    at_left = at_right
                 edges.append(float(solver.t))
-                at_left = at_right
                 report(solver.t / t_end)
-                if np.abs(solver.y).max() > limit:
+                if largest > limit:
                     status = "diverged"
                     message = (
                         f"at t = {solver.t:.6g} an entry exceeded {limit:.1e}: lower the start or the feedback, add "
                         "weight decay, or end earlier."
                     )
                     break
-                if len(values) >= max_steps:
+                if len(edges) > max_steps:
                     status = "stalled"
                     message = (
                         f"{max_steps} steps reached only t = {solver.t:.6g}: loosen rtol, end earlier, or, if the "
@@ -189,14 +209,19 @@ def solve(
     except KeyboardInterrupt:
         status = "interrupted"
         message = f"stopped by hand at t = {edges[-1]:.6g}; everything up to there is kept."
-    steps = min(len(values), len(edges) - 1)  # an interruption may fall between the two
-    curve = Curve(np.array(edges[: steps + 1]), np.array(values[:steps]).reshape(steps, len(NODES), at_left.size))
-    states = np.array(outputs).reshape(len(outputs), y0.size)
+    # an interruption may fall between the lines that belong to one step
+    kept = min(done, int(np.searchsorted(t_eval, edges[-1], side="right")))
+    steps = len(edges) - 1
+    curve = None
+    if observe is not None:
+        steps = min(len(values), steps)
+        shape = (steps, len(NODES), at_left.size)
+        curve = Curve(np.array(edges[: steps + 1]), np.array(values[:steps]).reshape(shape))
     evaluations = (solver.nfev if solver is not None else 0) + (rate.evaluations if rate is not None else 0)
-    return Solution(t_eval[: len(outputs)], states, curve, status, message, steps, evaluations)
+    return Solution(t_eval[:kept], states[:kept], edges[steps], curve, status, message, steps, evaluations)
 
 
-class _Trials:
+class _Watched:
     """The velocity, which remembers whether it was finite since it was last asked to forget."""
 
     def __init__(self, velocity: Velocity) -> None:
@@ -210,21 +235,36 @@ class _Trials:
         return value
 
 
-def _step(solver: Any, trials: _Trials) -> str | None:
+def _is_explicit(solver: Any) -> bool:
+    from scipy import integrate
+
+    return isinstance(solver, integrate.DOP853 | integrate.RK45 | integrate.RK23)
+
+
+def _between(solver: Any, times: Array, out: Array | None = None) -> Array:
+    """The state at times within the last step, (times, states)."""
+    if hasattr(solver, "between"):
+        return np.asarray(solver.between(times, out))
+    found = np.atleast_2d(solver.dense_output()(times).T)
+    if out is not None:
+        out[:] = found
+    return found
+
+
+def _step(solver: Any, watched: _Watched) -> str | None:
     """Take a step; a reason if it failed."""
-    trials.finite = True
+    watched.finite = True
     try:
         reason = solver.step()
     except (ValueError, np.linalg.LinAlgError) as problem:
-        if trials.finite:
+        if watched.finite:
             raise
         return str(problem)  # implicit methods factorise matrices that are not finite
     return str(reason) if solver.status == "failed" else None
 
 
-def _failure(trials: _Trials, solver: Any, reason: str) -> tuple[Status, str]:
-    finite = trials.finite
-    speed, size = np.abs(trials(solver.t, solver.y)).max(), np.abs(solver.y).max()
+def _failure(velocity: Velocity, solver: Any, reason: str, finite: bool) -> tuple[Status, str]:
+    speed, size = np.abs(velocity(solver.t, solver.y)).max(), np.abs(solver.y).max()
     if np.isfinite(speed) and speed * solver.t > RUNAWAY * size:
         return "diverged", (
             f"the weights grow without bound near t = {solver.t:.6g} (largest entry {size:.1e}): lower the start or "

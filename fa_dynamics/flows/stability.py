@@ -18,6 +18,15 @@ Array = NDArray[np.float64]
 REACH = 3.0
 """Largest |h lambda| allowed. DOP853 is stable to 6, RK45 to 3.3, RK23 to 2.5; at 4 the errors above are gone."""
 
+SETTLED = 10
+"""Evaluations after which the followed direction is known."""
+
+SELDOM = 4
+"""Then every so many steps are enough while the step that the method wants is less than half of what is allowed."""
+
+STEADY, RARELY = 0.02, 8
+"""While the rate changes by less than this fraction, the steps between evaluations are doubled, up to eight."""
+
 RELATIVE_STEP = 1e-7
 """Of the finite difference along the followed direction; the rate is needed to a few digits only."""
 
@@ -39,16 +48,31 @@ class LargestRate:
         self.velocity = velocity
         self.direction = np.random.default_rng(0).standard_normal((members, size // members))
         self.direction /= np.linalg.norm(self.direction, axis=1, keepdims=True)
-        self.evaluations = 0
+        self.evaluations, self.waited, self.patience = 0, 0, 1
+        self.longest = np.inf
+        self.place = np.empty_like(self.direction)
+        self.flat_place = self.place.reshape(-1)
 
-    def longest_step(self, t: float, y: Array, f: Array) -> float:
-        """The longest step from (t, y) with velocity f that stays inside the reach; inf at a place without rates."""
+    def longest_step(self, t: float, y: Array, f: Array, wanted: float = np.inf) -> float:
+        """The longest step from (t, y) with velocity f that stays inside the reach; inf at a place without rates.
+
+        `wanted` is the step that the method would take otherwise.
+        """
+        self.waited += 1
+        patience = max(self.patience, SELDOM if wanted < self.longest / 2 else 1)
+        if self.evaluations >= SETTLED and self.waited < patience:
+            return self.longest
+        self.waited = 0
         state = y.reshape(self.direction.shape)
         width = RELATIVE_STEP * np.maximum(1.0, np.linalg.norm(state, axis=1, keepdims=True))
-        moved = self.velocity(t, (state + width * self.direction).ravel())
-        change = (moved - f).reshape(state.shape) / width
+        np.multiply(width, self.direction, out=self.place)
+        self.place += state
+        change = (self.velocity(t, self.flat_place) - f).reshape(state.shape) / width
         self.evaluations += 1
         rate = np.linalg.norm(change, axis=1, keepdims=True)
         known = np.isfinite(rate) & (rate > 0)
         self.direction = np.divide(change, rate, out=self.direction.copy(), where=known)
-        return REACH / float(rate[known].max()) if known.any() else np.inf
+        before, self.longest = self.longest, REACH / float(rate[known].max()) if known.any() else np.inf
+        steady = abs(self.longest - before) < STEADY * before < np.inf
+        self.patience = min(2 * self.patience, RARELY) if steady else 1
+        return self.longest

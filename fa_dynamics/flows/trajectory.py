@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,9 @@ from fa_dynamics import measures
 from fa_dynamics.derive.conservation import Invariant
 from fa_dynamics.derive.flow import Flow
 from fa_dynamics.errors import InputError
+from fa_dynamics.flows.coordinates import in_bases
 from fa_dynamics.flows.drift import holding_laws, invariant_drift
+from fa_dynamics.flows.history import History
 from fa_dynamics.flows.steps import StepCurve, Steps
 from fa_dynamics.flows.updates import backward_product, feedback_in_place_of, updates
 from fa_dynamics.measures import Curve, Order
@@ -42,16 +44,18 @@ class Trajectory:
         n_0..n_L.
     t
         Output times that were reached, (time,).
-    weights
-        W_1..W_L, each (time, n_l, n_{l-1}); ``weights[0]`` is W_1.
+    history
+        The weights at the output times, as what moves of them.
     feedback
         Feedback matrices by name: fixed ones as (rows, columns), those that learn as (time, rows, columns).
     initial
         All matrices at t = 0, by name, whether or not 0 is an output time.
     decay
         rho_1..rho_L, or None.
-    curve
-        Mode strengths between all accepted steps, finer than `t`; of finite steps, after each of them.
+    watched
+        Mode strengths between all accepted steps, or a function that finds them.
+    t_last
+        End of the last accepted step.
     status
         'completed', 'diverged', 'stalled', 'non-finite' or 'interrupted'.
     message
@@ -68,11 +72,12 @@ class Trajectory:
     flow: Flow
     sizes: tuple[int, ...]
     t: Array
-    weights: tuple[Array, ...]
+    history: History
     feedback: Mapping[str, Array]
     initial: Mapping[str, Array]
     decay: tuple[float, ...] | None
-    curve: Curve | StepCurve
+    watched: Curve | StepCurve | Callable[[], Curve]
+    t_last: float
     status: str
     message: str
     solver: Mapping[str, Any]
@@ -84,18 +89,33 @@ class Trajectory:
     @property
     def depth(self) -> int:
         """Number of layers L."""
-        return len(self.weights)
+        return len(self.sizes) - 1
+
+    @cached_property
+    def weights(self) -> tuple[Array, ...]:
+        """W_1..W_L, each (time, n_l, n_{l-1}); ``weights[0]`` is W_1."""
+        return self.history.weights()
+
+    @cached_property
+    def curve(self) -> Curve | StepCurve:
+        """Mode strengths between all accepted steps, finer than `t`; of finite steps, after each of them.
+
+        A flow that was integrated without them is integrated again, with the same steps.
+        """
+        return self.watched if isinstance(self.watched, Curve | StepCurve) else self.watched()
 
     @cached_property
     def end_to_end(self) -> Array:
         """P = W_L..W_1, (time, n_L, n_0)."""
-        return measures.end_to_end(self.weights)
+        return self.history.over_end_to_end(lambda maps: maps)
 
     @cached_property
     def mode_strength(self) -> Array:
         """p_k = u_k^T P v_k in the task's modes, (time, mode)."""
         modes = self.task.modes
-        return measures.mode_strength(self.end_to_end, modes.output_basis, modes.input_basis)
+        return self.history.over_end_to_end(
+            lambda maps: measures.mode_strength(maps, modes.output_basis, modes.input_basis)
+        )
 
     @cached_property
     def share_outside_modes(self) -> Array:
@@ -112,7 +132,11 @@ class Trajectory:
     @cached_property
     def loss(self) -> Array:
         """1/2 E|y - P x|^2, (time,); inf where the weights of a diverged run overflow it."""
-        return np.array([self.task.loss(m) if np.isfinite(m).all() else np.inf for m in self.end_to_end])
+
+        def losses(maps: Array) -> Array:
+            return np.where(np.isfinite(maps).all(axis=(-2, -1)), self.task.losses(maps), np.inf)
+
+        return self.history.over_end_to_end(losses)
 
     @cached_property
     def weight_alignment(self) -> Array:
@@ -204,10 +228,32 @@ class Trajectory:
         """|Q(t) - Q(0) - explained| / max(1, |Q(0)|), by name, each (time,): round-off. Empty for a flow."""
         return self.steps.unexplained if self.steps else {}
 
-    def matrices(self, index: int) -> dict[str, Array]:
-        """All weights and feedback matrices at one output time, by name."""
-        named = {f"W_{layer + 1}": weight[index] for layer, weight in enumerate(self.weights)}
+    def matrices(self, index: int | None) -> dict[str, Array]:
+        """All weights and feedback matrices at one output time, by name; None is t = 0."""
+        if index is None:
+            return dict(self.initial)
+        rebuilt = "weights" in self.__dict__
+        weights = [weight[index] for weight in self.weights] if rebuilt else self.history.at(index)
+        named = {f"W_{layer}": weight for layer, weight in enumerate(weights, start=1)}
         return named | {name: matrix[index] if matrix.ndim == 3 else matrix for name, matrix in self.feedback.items()}
+
+    def matrices_in_own_bases(self, index: int | None) -> dict[str, Array]:
+        """The same in the bases in which the run was integrated: Q_i^T X Q_j for X between layers j and i."""
+        named = {f"W_{layer}": weight for layer, weight in enumerate(self.history.in_own_bases(index), start=1)}
+        for name, matrix in self._feedback_in_own_bases.items():  # feedback that learns is not turned
+            learned = matrix.ndim == 3
+            named[name] = matrix if not learned else self.initial[name] if index is None else matrix[index]
+        return named
+
+    @cached_property
+    def _feedback_in_own_bases(self) -> dict[str, Array]:
+        layer_of = {size: layer for layer, size in enumerate(self.flow.network.sizes)}
+        bases = self.history.bases
+        turned = {}
+        for symbol in self.flow.feedback:
+            above, below = (bases[layer_of[size]] for size in symbol.shape)
+            turned[symbol.name] = in_bases(self.feedback[symbol.name], above, below)
+        return turned
 
     def learning_times(self, level: float = 0.5) -> Array:
         """Earliest time after which |p - s| <= (1 - level) |s| for good, (mode,); inf if not by the end of the run.
@@ -267,7 +313,7 @@ class Trajectory:
     def __repr__(self) -> str:
         reached = f"t = {self.t[-1]:g}" if len(self.t) else "no output time"
         if self.steps is not None:  # states may be kept more seldom than steps are taken
-            reached = f"step {self.solver['steps']}, t = {self.curve.edges[-1]:g}"
+            reached = f"step {self.solver['steps']}, t = {self.t_last:g}"
         drift = {name: history.max() for name, history in self.invariant_drift.items()} if len(self.t) else {}
         worst = max(drift, key=lambda name: drift[name]) if drift else None
         law = f"largest drift of a first integral {drift[worst]:.1e} ({worst})" if worst else "no first integral"

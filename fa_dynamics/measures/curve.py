@@ -38,10 +38,19 @@ class Curve:
 
     def __call__(self, t: Array) -> Array:
         """Values at times t within [edges[0], edges[-1]], (len(t), modes)."""
-        times = np.atleast_1d(np.asarray(t, dtype=float))
+        position, step = self._places(np.atleast_1d(np.asarray(t, dtype=float)))
+        return interpolate(position, self.values[step])
+
+    def of_modes(self, t: Array, modes: NDArray[np.intp]) -> Array:
+        """Value of mode modes[i] at time t[i], (len(t),)."""
+        position, step = self._places(t)
+        return np.asarray(np.einsum("pn,pn->p", _matrix(position), self.values[step, :, modes]))
+
+    def _places(self, times: Array) -> tuple[Array, NDArray[np.intp]]:
+        """Position within its step, and number of the step, of every time."""
         step = np.clip(np.searchsorted(self.edges, times, side="right") - 1, 0, len(self.values) - 1)
         width = self.edges[step + 1] - self.edges[step]
-        return interpolate((times - self.edges[step]) / width, self.values[step])
+        return (times - self.edges[step]) / width, step
 
     def sample(self, per_step: int = 8) -> tuple[Array, Array]:
         """Times and values on a grid that follows the steps: `per_step` points a step, and the end.

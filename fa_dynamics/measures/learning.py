@@ -79,28 +79,32 @@ def learning_times(curve: Curve, target: Array, level: float = 0.5) -> Array:
     t, p = curve.sample()
     band = (1 - level) * np.abs(target)
     excess = np.abs(p - target) - band
-    times = np.zeros(len(target))
-    for mode in range(len(target)):
-        outside = np.flatnonzero(excess[:, mode] > 0)
-        if len(outside) == 0:
-            continue
-        last = outside[-1]
-        times[mode] = np.inf if last == len(t) - 1 else _crossing(curve, t[last], t[last + 1], mode, target, band)
+    outside = excess > 0
+    last = len(t) - 1 - np.argmax(outside[::-1], axis=0)
+    times = np.where(outside.any(axis=0), np.inf, 0.0)
+    crossing = np.flatnonzero(outside.any(axis=0) & (last < len(t) - 1))
+    if len(crossing):
+        first, then = t[last[crossing]], t[last[crossing] + 1]
+        times[crossing] = _crossings(curve, first, then, crossing, target[crossing], band[crossing])
     return times
 
 
-def _crossing(curve: Curve, before: float, after: float, mode: int, target: Array, band: Array) -> float:
-    from scipy.optimize import brentq
+def _crossings(curve: Curve, before: Array, after: Array, mode: NDArray[np.intp], target: Array, band: Array) -> Array:
+    """Where modes enter their bands for good, between two times each; all arrays have one entry per mode."""
+    from scipy.optimize.elementwise import find_root
 
-    def excess(time: float) -> float:
-        return float(abs(curve(np.array([time]))[0, mode] - target[mode]) - band[mode])
+    def excess(time: Array, mode: NDArray[np.intp], target: Array, band: Array) -> Array:
+        return np.abs(curve.of_modes(time, mode) - target) - band
 
     # A mode that rests on the edge of the band is outside or inside by round-off alone.
-    if excess(after) >= 0:
-        return after
-    if excess(before) <= 0:
-        return before
-    return float(brentq(excess, before, after, xtol=1e-14 * max(1.0, after), rtol=1e-13))
+    late, early = excess(after, mode, target, band) >= 0, excess(before, mode, target, band) <= 0
+    times = np.where(late, after, before)
+    inside = ~(late | early)
+    if inside.any():
+        own = (mode[inside], target[inside], band[inside])
+        precise = {"xatol": 1e-15, "xrtol": 1e-13, "fatol": 0.0, "frtol": 0.0}
+        times[inside] = find_root(excess, (before[inside], after[inside]), args=own, tolerances=precise).x
+    return np.asarray(times)
 
 
 def order_of_learning(times: Array, target: Array, curvature: Array | None = None) -> Order:

@@ -88,7 +88,7 @@ def plot_panels(
 
 def _limit_time(axes: Any, compared: Sequence[Trajectory], run: Trajectory, log_time: bool) -> None:
     """Show the run to its last step; on a logarithmic axis, from before any mode of any run has moved much."""
-    last = float(run.curve.edges[-1])
+    last = run.t_last
     if last <= 0:
         return
     if not log_time:

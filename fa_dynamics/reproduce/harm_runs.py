@@ -187,6 +187,7 @@ def stop(draw: Draw, start: Start) -> Stopped:
         rtol=RTOL,
         atol=ATOL,
         progress=False,
+        watch=True,
     )
     error, curve = draw.test_error(run.end_to_end), run.curve
     assert isinstance(curve, Curve)

@@ -195,6 +195,7 @@ def learn(case: Case, task: Task, level: float, width: int, seed: int, draw: int
         atol=ATOL,
         seed=seed + draw,
         progress=False,
+        watch=True,
     )
     rank = effective_rank(run.end_to_end)
     grown = np.linalg.norm(run.end_to_end, axis=(1, 2)) >= 0.5 * np.linalg.norm(task.least_squares)

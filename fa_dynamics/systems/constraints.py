@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fa_dynamics.derive.lookup import RuleLike
 from fa_dynamics.errors import InputError, nearest
+from fa_dynamics.flows.flat import flat_velocity
 from fa_dynamics.flows.prepare import Plan, prepare
-from fa_dynamics.flows.simulate import flat_velocity
 from fa_dynamics.starts import Start, StartLike, parse
 from fa_dynamics.systems.layer_spaces import LayerSpace
 from fa_dynamics.tasks import Task

@@ -180,7 +180,7 @@ def mirror_flow(
     Source: robertson2024.mirror-flow.
     """
     from fa_dynamics.derive.compile import compile_flow
-    from fa_dynamics.flows.simulate import flat_velocity
+    from fa_dynamics.flows.flat import flat_velocity
     from fa_dynamics.flows.solve import solve
 
     if task.n_outputs != 1:

@@ -203,6 +203,12 @@ class Task:
         return 0 if self.input_map is None else int(self.input_map.shape[1] - self.input_map.shape[0])
 
     @cached_property
+    def input_axes(self) -> tuple[Array, Array]:
+        r"""Eigenvalues (n_0,), ascending, and eigenvectors (n_0, n_0) of :math:`\Sigma_{xx}`."""
+        eigenvalues, vectors = np.linalg.eigh(self.input_moment)
+        return frozen(eigenvalues), frozen(vectors)
+
+    @cached_property
     def input_rank(self) -> int:
         """Rank of the input moment: eigenvalues above `NULL_TOLERANCE` (1e-13) times the largest."""
         return int(np.linalg.matrix_rank(self.input_moment, rtol=NULL_TOLERANCE, hermitian=True))
@@ -253,8 +259,14 @@ class Task:
         given = numeric(P, "P")
         if given.shape != self.cross_moment.shape:
             raise InputError(f"P: given shape {given.shape}; expected {self.cross_moment.shape}")
-        excess = (given - self.least_squares) @ self._input_root
-        return self.best_loss + 0.5 * float(np.sum(excess**2))
+        return float(self.losses(given))
+
+    def losses(self, maps: Array) -> Array:
+        """Losses of many maps, (..., n_L, n_0) -> (...); of maps that are not finite, inf or nan."""
+        # entries of a diverged map may overflow
+        with np.errstate(over="ignore", invalid="ignore"):
+            excess = (maps - self.least_squares) @ self._input_root
+            return np.asarray(self.best_loss + 0.5 * np.sum(excess**2, axis=(-2, -1)))
 
     @cached_property
     def _input_root(self) -> Array:

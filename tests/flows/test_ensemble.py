@@ -30,6 +30,25 @@ def test_members_equal_runs_alone(rule):
         np.testing.assert_allclose(many.loss[draw], alone.loss, atol=tolerance)
 
 
+@pytest.mark.parametrize(("rule", "hidden"), [("fa", (9, 8)), ("dfa", (9, 8)), ("fa", (8,))])
+def test_members_of_which_few_rows_move_equal_runs_of_all_weights(rule, hidden):
+    """Alone, runs this small are integrated with all their weights; together, in coordinates where most stand still."""
+    rng = np.random.default_rng(1)
+    inputs = rng.standard_normal((50, 6))
+    task = fa.Task.from_arrays(inputs, inputs @ rng.standard_normal((6, 3)))
+    options = {"t_end": 2.0, "rtol": 1e-9, "atol": 1e-12, "t_eval": [0, 1, 2]}
+    many = simulate_ensemble(task, hidden, rule, "gaussian:0.3", draws=12, keep_weights=True, **options)
+    for draw in (0, 7, 11):
+        alone = fa.simulate(task, **many.arguments, seed=int(many.seeds[draw]))
+        assert all(still is None for still in alone.history.still)
+        for ours, theirs in zip(many.weights, alone.weights, strict=True):
+            np.testing.assert_allclose(ours[draw], theirs, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(many.mode_strength[draw], alone.mode_strength, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(many.learning_times(0.3)[draw], alone.learning_times(0.3), rtol=1e-7)
+    part = many.parts[0]
+    assert part.watched.args[1].start[0].shape == (12, 3, 6)  # of nine or eight rows three move
+
+
 def test_one_hard_member_among_easy_ones_keeps_its_accuracy():
     """A member with feedback ten times as strong, which a mean over the state would hide."""
     draws = 40

@@ -73,7 +73,8 @@ def test_every_method_by_name_and_by_class(method):
     # rtol 1e-7; multistep methods are known to err by some hundred times their rtol
     assert_same(run, typed_run(problem, "fa", times, "DOP853", 1e-11, 1e-13), 3e-5)
     again = simulate(problem, "fa", 1.1, t_eval=times, method=getattr(integrate, method), rtol=1e-7, atol=1e-10)
-    np.testing.assert_array_equal(run.weights[0], again.weights[0])
+    # explicit methods by name are arranged anew: their round-off differs, and with it steps and errors (rtol 1e-7)
+    np.testing.assert_allclose(run.weights[0], again.weights[0], rtol=1e-10, atol=1e-13)
     assert run.solver["method"] == again.solver["method"] == method
 
 
@@ -95,7 +96,9 @@ def test_output_times_do_not_change_the_steps():
     problem = draw(6, (3, 4, 2))
     one = simulate(problem, "fa", 2.0, t_eval=[2.0])
     many = simulate(problem, "fa", 2.0)
-    np.testing.assert_array_equal(one.weights[0][-1], many.weights[0][-1])
+    np.testing.assert_array_equal(one.curve.edges, many.curve.edges)
+    # all output times within a step are one product, in which round-off depends on how many there are
+    np.testing.assert_allclose(one.weights[0][-1], many.weights[0][-1], rtol=1e-13, atol=1e-15)
     np.testing.assert_array_equal(one.curve.values, many.curve.values)
 
 

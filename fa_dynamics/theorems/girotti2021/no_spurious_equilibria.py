@@ -9,7 +9,7 @@ import sympy as sp
 from fa_dynamics.derive import derive
 from fa_dynamics.derive import words as w
 from fa_dynamics.derive.compile import compile_flow
-from fa_dynamics.flows.simulate import flat_velocity
+from fa_dynamics.flows.flat import flat_velocity
 from fa_dynamics.theorems import (
     ROUND_OFF,
     Counterexample,

@@ -1,0 +1,139 @@
+"""Fixed feedback moves few rows: a flow in orthogonal coordinates in which the others stand still.
+
+What a rule with fixed feedback sends to layer l begins with a constant matrix C_l of n_L columns, and
+``dW_l/dt = C_l (...)``. In a basis of layer l whose first vectors span the columns of C_l, ``Q_l^T C_l = [R_l; 0]``:
+only the first rows of ``Q_l^T W_l`` move, with R_l in the place of C_l. Orthogonal changes of basis keep the form of
+the flow; that they do is proved here for every flow before it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+from sympy import MatrixSymbol, Transpose
+
+from fa_dynamics.derive import words as w
+
+if TYPE_CHECKING:
+    from fa_dynamics.derive.flow import Flow
+
+
+@dataclass(frozen=True, eq=False)
+class MovingRows:
+    """The velocity of the rows that move.
+
+    Attributes
+    ----------
+    flow
+        The flow.
+    turned
+        Layers 0..L-1 whose basis may be turned: the flow keeps its form.
+    constants
+        W_l -> C_l, the constant matrix its velocity begins with, for the layers that have one.
+    stand_in
+        W_l -> R_l, the symbol in the place of C_l, of shape (r_l, n_L).
+    velocity
+        Of the first r_l rows of W_l, or of all rows where there is no R_l; in words.
+    """
+
+    flow: Flow
+    turned: tuple[int, ...]
+    constants: Mapping[Any, Any]
+    stand_in: Mapping[Any, Any]
+    velocity: Mapping[Any, w.Words]
+
+
+@lru_cache(maxsize=64)
+def moving_rows(flow: Flow) -> MovingRows | None:
+    """Find what stands still; None if not even the basis of the inputs may be turned.
+
+    Source: robertson2024.matrix-law, in whose proof the same constant factor appears.
+    """
+    constants: dict[Any, Any] = {}
+    stand_in: dict[Any, Any] = {}
+    velocity = {matrix: w.expand(expression) for matrix, expression in flow.factored.items()}
+    if keeps_form(flow, tuple(range(flow.depth))):
+        turned = tuple(range(flow.depth))
+        for layer, matrix in enumerate(flow.network.weights[:-1], start=1):
+            head, rest = _constant_head(flow, velocity[matrix])
+            if head:
+                symbol = MatrixSymbol(f"R_{layer}", rows_symbol(layer), head[-1].shape[1])
+                constants[matrix] = w.assemble({head: sp.S.One}, head[0].shape[0], head[-1].shape[1])
+                stand_in[matrix] = symbol
+                velocity[matrix] = {(symbol, *word): value for word, value in rest.items()}
+    elif keeps_form(flow, (0,)):
+        turned = (0,)
+    else:
+        return None
+    return MovingRows(flow, turned, constants, stand_in, velocity)
+
+
+def rows_symbol(layer: int) -> Any:
+    """r_l, the number of rows of W_l that move."""
+    return sp.Symbol(f"r_{layer}", integer=True, positive=True)
+
+
+def keeps_form(flow: Flow, turned: tuple[int, ...]) -> bool:
+    """Whether an orthogonal change of basis of these layers maps the flow to itself, for all matrices and sizes.
+
+    With ``X = Q_i X' Q_j^T`` in the place of every matrix X between layers j and i, the velocity of ``W_l'`` and the
+    error must be what they were, in primed matrices.
+    """
+    network = flow.network
+    layer_of = {size: layer for layer, size in enumerate(network.sizes)}
+
+    def basis(layer: int) -> w.Words:
+        size = network.n(layer)
+        return {(MatrixSymbol(f"Q_{layer}", size, size),): sp.S.One} if layer in turned else {(): sp.S.One}
+
+    def between(words: w.Words, shape: tuple[Any, Any]) -> w.Words:
+        above, below = (basis(layer_of[size]) for size in shape)
+        return _cancelled(w.multiply(above, words, w.transpose(below)))
+
+    matrices = {*flow.state, *flow.feedback, network.error_symbol, network.input_moment, network.cross_moment}
+    replaced = {matrix: between({(matrix,): sp.S.One}, matrix.shape) for matrix in matrices}
+    claims = [(w.expand(expression), matrix.shape) for matrix, expression in flow.factored.items()]
+    claims.append((w.expand(flow.error), network.error_symbol.shape))
+    return all(
+        not w.subtract(_cancelled(w.substitute(words, replaced)), between(words, shape)) for words, shape in claims
+    )
+
+
+def _constant_head(flow: Flow, words: w.Words) -> tuple[w.Word, w.Words]:
+    """The constant factors that the one word of a velocity begins with, and the rest; nothing if there are several."""
+    moving = {*flow.state, flow.network.error_symbol}
+    if len(words) != 1:
+        return (), words
+    ((word, value),) = words.items()
+    length = 0
+    while length < len(word) and not moving.intersection(word[length].atoms(MatrixSymbol)):
+        length += 1
+    # a moment alone is no feedback, and what is to be left has to begin with the error
+    if not 0 < length < len(word) or word[length] != flow.network.error_symbol:
+        return (), words
+    return word[:length], {word[length:]: value}
+
+
+def _cancelled(words: w.Words) -> w.Words:
+    """Q^T Q = 1 wherever the two meet."""
+    return w.add(*({_shortened(word): value} for word, value in words.items()))
+
+
+def _shortened(word: w.Word) -> w.Word:
+    left: list[Any] = []
+    for factor in word:
+        if left and _are_inverse(left[-1], factor):
+            left.pop()
+        else:
+            left.append(factor)
+    return tuple(left)
+
+
+def _are_inverse(one: Any, other: Any) -> bool:
+    first, second = (factor.arg if isinstance(factor, Transpose) else factor for factor in (one, other))
+    turned = isinstance(one, Transpose) != isinstance(other, Transpose)
+    return turned and first == second and isinstance(first, MatrixSymbol) and first.name.startswith("Q_")

@@ -1,0 +1,99 @@
+"""The weights at all output times, kept as what moves, and rebuilt when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fa_dynamics.flows.coordinates import out_of_bases
+from fa_dynamics.measures.linear import end_to_end
+
+Array = NDArray[np.float64]
+
+CHUNK = 1_000_000
+"""Numbers of weights that are put together at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Weights over time: ``W_l = Q_l [moving_l; still_l] Q_{l-1}^T``.
+
+    Attributes
+    ----------
+    moving
+        Rows that move, of every layer, (time, r_l, n_{l-1}).
+    still
+        Rows that do not, (n_l - r_l, n_{l-1}), or None where all move.
+    bases
+        Q_0..Q_L, (n_l, n_l), or None for the identity.
+    start
+        The rows that move, at t = 0, (r_l, n_{l-1}).
+    """
+
+    moving: tuple[Array, ...]
+    still: tuple[Array | None, ...]
+    bases: tuple[Array | None, ...]
+    start: tuple[Array, ...]
+
+    @classmethod
+    def of(cls, weights: Sequence[Array], start: Sequence[Array]) -> History:
+        """A history of whole matrices, each (time, n_l, n_{l-1}), from a start at t = 0."""
+        nothing: tuple[Array | None, ...] = (None,) * (len(weights) + 1)
+        return cls(tuple(weights), nothing[1:], nothing, tuple(start))
+
+    def weights(self) -> tuple[Array, ...]:
+        """W_1..W_L, each (time, n_l, n_{l-1})."""
+        return tuple(self._weight(index) for index in range(len(self.moving)))
+
+    def in_own_bases(self, time: int | slice | None) -> list[Array]:
+        """Q_l^T W_l Q_{l-1} of every layer, at an output time or several; None is t = 0."""
+        rows = self.start if time is None else [moving[time] for moving in self.moving]
+        return [
+            moving if still is None else _over(moving, still) for moving, still in zip(rows, self.still, strict=True)
+        ]
+
+    def at(self, time: int | None) -> list[Array]:
+        """W_1..W_L at one output time; None is t = 0."""
+        return [
+            out_of_bases(matrix, above, below)
+            for matrix, above, below in zip(self.in_own_bases(time), self.bases[1:], self.bases[:-1], strict=True)
+        ]
+
+    def squared_norms(self, times: NDArray[np.int_]) -> list[Array]:
+        """|W_l|^2 of every layer at some output times."""
+        return [
+            (moving[times] ** 2).sum(axis=(1, 2)) + (0.0 if still is None else float((still**2).sum()))
+            for moving, still in zip(self.moving, self.still, strict=True)
+        ]
+
+    def over_end_to_end(self, read: Callable[[Array], Array]) -> Array:
+        """``read(P)`` of the end-to-end maps P = W_L..W_1 (some times, [members], n_L, n_0), all times in one array."""
+        times = len(self.moving[0])
+        size = sum(matrix[0].size for matrix in self.in_own_bases(slice(0, 1))) if times else 1
+        step = max(1, CHUNK // size)
+        pieces = []
+        for first in range(0, max(times, 1), step):
+            product = end_to_end(self.in_own_bases(slice(first, first + step)))
+            pieces.append(read(out_of_bases(product, self.bases[-1], self.bases[0])))
+        return np.concatenate(pieces)
+
+    def _weight(self, index: int) -> Array:
+        return rebuilt(self.moving[index], self.still[index], self.bases[index + 1], self.bases[index])
+
+
+def rebuilt(moving: Array, still: Array | None, above: Array | None, below: Array | None) -> Array:
+    """Q_above [moving; still] Q_below^T, with the product of what stands still formed once for all times."""
+    rows = out_of_bases(moving, above, below)
+    if still is None:
+        return rows
+    rest = out_of_bases(still, None, below)
+    return _over(rows, rest) if above is None else rows + above[..., moving.shape[-2] :] @ rest
+
+
+def _over(moving: Array, still: Array) -> Array:
+    """The rows that move over those that do not, which all times share."""
+    shape = (*moving.shape[:-2], *still.shape[-2:])
+    return np.concatenate([moving, np.broadcast_to(still, shape)], axis=-2)
