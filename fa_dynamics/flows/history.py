@@ -14,7 +14,7 @@ from fa_dynamics.measures.linear import end_to_end
 Array = NDArray[np.float64]
 
 CHUNK = 1_000_000
-"""Numbers of weights that are put together at a time."""
+"""Numbers of moving weights that are multiplied at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,13 +72,24 @@ class History:
     def over_end_to_end(self, read: Callable[[Array], Array]) -> Array:
         """``read(P)`` of the end-to-end maps P = W_L..W_1 (some times, [members], n_L, n_0), all times in one array."""
         times = len(self.moving[0])
-        size = sum(matrix[0].size for matrix in self.in_own_bases(slice(0, 1))) if times else 1
+        size = sum(matrix[0].size for matrix in self.moving) if times else 1
         step = max(1, CHUNK // size)
         pieces = []
         for first in range(0, max(times, 1), step):
-            product = end_to_end(self.in_own_bases(slice(first, first + step)))
+            product = self._product(slice(first, first + step))
             pieces.append(read(out_of_bases(product, self.bases[-1], self.bases[0])))
         return np.concatenate(pieces)
+
+    def _product(self, times: slice) -> Array:
+        """P' of some times; from the outputs down where rows stand still, so that those are not put under each time."""
+        if all(still is None for still in self.still):
+            return end_to_end(self.in_own_bases(times))
+        product = self.moving[-1][times]
+        for moving, still in zip(self.moving[-2::-1], self.still[-2::-1], strict=True):
+            rows = moving.shape[-2]
+            below = product[..., :rows] @ moving[times]
+            product = below if still is None else below + product[..., rows:] @ still
+        return product
 
     def _weight(self, index: int) -> Array:
         return rebuilt(self.moving[index], self.still[index], self.bases[index + 1], self.bases[index])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from math import ulp
 from typing import Any
 
 import numpy as np
@@ -90,8 +91,8 @@ def runge_kutta(method: str, members: int = 1) -> Any:
 
         def _step_impl(self) -> tuple[bool, str | None]:
             t, rows, last = self.t, self.rows, self.n_stages
-            smallest = 10 * abs(np.nextafter(t, np.inf) - t)
-            length = min(max(self.h_abs, smallest), self.max_step)
+            smallest = 10 * ulp(t)
+            length = float(min(max(self.h_abs, smallest), self.max_step))
             rows[0], rows[1] = self.y, rows[1 + last]
             y_new, size = np.empty(self.n), np.empty(self.n)
             rejected, self.finite = False, True
@@ -156,7 +157,7 @@ class _Tableau:
 
     def __init__(self, base: Any) -> None:
         self.base, last = base, base.n_stages
-        self.nodes = base.C
+        self.nodes = base.C.tolist()
         self.stages = np.zeros((last + 1, last + 1))
         self.stages[:last, 1:] = base.A[:, :last] if base.A.shape[1] >= last else _padded(base.A, last)
         self.stages[last, 1:] = base.B

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -139,6 +140,7 @@ def solve(
         Is told the fraction of time done, after each step.
     """
     make = solver_class(method, y0.size, members)
+    times = t_eval.tolist()
     first_kept = y0[None] if record is None else record(y0[None])
     states = np.empty((len(t_eval), first_kept.shape[1]))
     done = 1 if t_eval.size and t_eval[0] == 0 else 0
@@ -172,11 +174,11 @@ def solve(
                     status, message = _failure(velocity, solver, str(reason), finite)
                     break
                 # one pass: the largest entry is not finite if any is not
-                largest = float(np.abs(solver.y).max())
+                largest = float((solver.size if explicit else np.abs(solver.y)).max())
                 if not np.isfinite(largest):
                     status, message = "non-finite", _non_finite(solver.t)
                     break
-                upto = done + int(np.searchsorted(t_eval[done:], solver.t, side="right"))
+                upto = bisect_right(times, solver.t, done)
                 if upto > done:
                     between = _between(solver, t_eval[done:upto], states[done:upto] if record is None else None)
                     if not np.isfinite(between).all():
