@@ -63,7 +63,8 @@ def test_derive_stays_a_function():
         "fa_dynamics.modes",
         "fa_dynamics.tasks",
     )
-    imports = ["; ".join(f"import {room}" for room in order) for order in itertools.permutations(rooms, 3)]
+    orders = list(itertools.permutations(rooms))[::6]  # every two rooms come first once, and the other three after them
+    imports = ["; ".join(f"import {room}" for room in order) for order in orders]
     code = "\n".join(
         [
             "import importlib, sys",

@@ -15,7 +15,7 @@ from .by_hand import RULES, assert_close, draw, package_velocity, size, velocity
 
 depths_and_widths = st.lists(st.integers(1, 7), min_size=2, max_size=6)
 seeds = st.integers(0, 2**32 - 1)
-quietly = settings(deadline=None, max_examples=100)
+quietly = settings(deadline=None, max_examples=40)  # of each of ten pairs of rule and decay
 
 
 @pytest.mark.parametrize("decay", [False, True])
