@@ -9,7 +9,7 @@ import marimo as mo
 import numpy as np
 
 from fa_dynamics.explore.picture import NAMES
-from fa_dynamics.explore.state import MODES, State, numbers
+from fa_dynamics.explore.state import DEEPEST, MODES, State, numbers
 
 SUBSCRIPTS = "\u2080\u2081\u2082\u2083\u2084"
 
@@ -53,16 +53,15 @@ def spectrum_text(base: State) -> Any:
     return mo.ui.text(given, placeholder="3, 1, -1", label="or any \u03c3")
 
 
-def layer_sliders(base: State, depth: int) -> Any:
-    """theta_1..theta_L and b_2..b_L; near a repelling state, its distance instead.
+def layer_sliders(base: State) -> Any:
+    """theta_1..theta_4 and b_2..b_4, and the distance to a repelling state if there is one.
 
-    Layers that the state does not have start at 0, with feedback 1.
+    Layers that the state does not have start at 0, with feedback 1. The style sheet shows those that the depth has:
+    making sliders anew at every depth takes the browser longer than the picture.
     """
-    if base.distance is not None and depth == base.depth:
-        exponent = float(np.log10(base.distance))
-        return mo.ui.dictionary({"distance": _slider(-12.0, -0.5, 0.1, exponent, "log\u2081\u2080 \u03b5")})
-    theta = [*base.start, 0.0, 0.0, 0.0][:depth]
-    feedback = [*base.feedback, 1.0, 1.0, 1.0][: depth - 1]
+    theta = [*base.start, *[0.0] * DEEPEST][:DEEPEST]
+    feedback = [*base.feedback, *[1.0] * DEEPEST][: DEEPEST - 1]
+    near = {} if base.distance is None else {"distance": _distance(base.distance)}
     weights = {
         f"theta_{layer}": _slider(-WIDEST, WIDEST, STEP, value, f"\u03b8{SUBSCRIPTS[layer]}(0)")
         for layer, value in enumerate(theta, 1)
@@ -71,7 +70,7 @@ def layer_sliders(base: State, depth: int) -> Any:
         f"b_{layer}": _slider(-2.0, 2.0, STEP, value, f"b{SUBSCRIPTS[layer]}")
         for layer, value in enumerate(feedback, 2)
     }
-    return mo.ui.dictionary(weights | signals)
+    return mo.ui.dictionary(near | weights | signals)
 
 
 def state_of(
@@ -94,7 +93,7 @@ def state_of(
     values = numbers(own, "spectrum") or tuple(
         float(spectrum["first"]) * float(spectrum["ratio"]) ** k for k in range(int(spectrum["modes"]))
     )
-    if "distance" in layers:
+    if "distance" in layers and depth == base.depth:
         exact = float(np.log10(base.distance or 1.0)) == layers["distance"]
         distance = base.distance if exact else 10.0 ** layers["distance"]
         return State(rule, values, base.start, base.feedback, float(level), same, distance)
@@ -103,17 +102,25 @@ def state_of(
     return State(rule, values, start, feedback, float(level), same)
 
 
-def layer_groups(layers: Any) -> tuple[list[Any], list[Any]]:
-    """Sliders of the start, and those of the feedback."""
-    weights = [slider for name, slider in layers.elements.items() if not name.startswith("b_")]
-    signals = [slider for name, slider in layers.elements.items() if name.startswith("b_")]
-    return weights, signals
+def layer_panel(layers: Any, moment: Any) -> str:
+    """Sliders of the start, those of the feedback, and the moment, as HTML whose classes name what is shown when."""
+    named = {"weights": "", "signals": ""}
+    for name, slider in layers.elements.items():
+        group = "signals" if name.startswith("b_") else "weights"
+        named[group] += f'<div class="control {name}">{slider}</div>'
+    boxes = "".join(f'<div class="group {group}">{box}</div>' for group, box in named.items())
+    near = " near" if "distance" in layers.elements else ""
+    return f'<div class="controls{near}">{boxes}<div class="group"><div class="control">{moment}</div></div></div>'
 
 
 def panel(*groups: Sequence[Any]) -> str:
     """Controls in groups, as HTML that flows into the width at hand."""
-    boxes = ["".join(f'<div class="control">{control}</div>' for control in group) for group in groups if group]
+    boxes = ["".join(f'<div class="control">{control}</div>' for control in group) for group in groups]
     return f'<div class="controls">{"".join(f"<div class=group>{box}</div>" for box in boxes)}</div>'
+
+
+def _distance(distance: float) -> Any:
+    return _slider(-12.0, -0.5, 0.1, float(np.log10(distance)), "log\u2081\u2080 \u03b5")
 
 
 def _slider(low: float, high: float, step: float, value: float, label: str) -> Any:

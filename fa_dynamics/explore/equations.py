@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from fa_dynamics.derive.flow import derive
 from fa_dynamics.modes.lines import chain_of
 
 
+@cache
 def equations(depth: int, rule: str) -> tuple[str, str, str]:
     """The matrix flow, the scalar chain of one mode, and the first integrals, all as SymPy derived them."""
     flow = derive(depth, rule)

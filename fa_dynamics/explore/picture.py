@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +21,9 @@ NAMES = {
 }
 """Titles of rules."""
 
-TIME, STRENGTH = "time t (1 / curvature)", "mode strength p\N{LATIN SUBSCRIPT SMALL LETTER K} (output per input)"
+TIME = "time t (learning rate \N{MULTIPLICATION SIGN} steps)"
+STRENGTH = "mode strength p\N{LATIN SUBSCRIPT SMALL LETTER K} (output per input)"
+"""Labels of axes; curvatures are 1."""
 
 
 def picture(solved: Solved, moment: float = 0.0) -> str:
@@ -38,7 +42,8 @@ def picture(solved: Solved, moment: float = 0.0) -> str:
         panels.append(landscape_panel(solved.landscape, solved.chosen.curves.t, t))
     else:
         panels.append(f'<p class="panel sentence">No potential: {solved.landscape}.</p>')
-    return f'<div class="panels">{"".join(panels)}</div>'
+    shown = escape(f"{solved.state.query()}&moment={moment:g}")
+    return f'<div class="panels" data-shown="{shown}">{"".join(panels)}</div>'
 
 
 def curve_panel(learned: Learned, t: float, name: str) -> str:
@@ -48,7 +53,7 @@ def curve_panel(learned: Learned, t: float, name: str) -> str:
     heights = np.concatenate([curves.strength.ravel(), curves.correlation, [0.0]])
     panel = Panel(name, (0.0, float(curves.t[-1])), _room(heights, 0.06))
     marks = [panel.level(float(target), colour) for target, colour in _each(curves.correlation)]
-    marks += [panel.line(curves.t, p, colour) for p, colour in _each(curves.strength.T)]
+    marks += panel.lines(curves.t, curves.strength, colours(len(curves.correlation)))
     if inside:
         marks.append(panel.line(np.array([t, t]), np.array(panel.y), "currentColor", 1.0, 'opacity="0.4"'))
     for (p, colour), time in zip(_each(curves.strength.T), learned.times, strict=True):
@@ -63,11 +68,10 @@ def landscape_panel(landscape: Landscape, times: Array, t: float) -> str:
     heights = np.concatenate([landscape.path_height, landscape.rest_height])
     places = (float(landscape.x[0]), float(landscape.x[-1]))
     panel = Panel("landscape", places, _room(heights[np.isfinite(heights)], 0.22))
-    marks = [panel.line(landscape.x, height, colour, 1.2) for height, colour in _each(landscape.height.T)]
-    for k, (x, colour) in enumerate(_each(landscape.path.T)):
-        height = landscape.path_height[:, k]
-        marks.append(panel.line(x, height, colour, 4.0, 'opacity="0.4" stroke-linecap="round"'))
-    for k, (_, colour) in enumerate(_each(landscape.path.T)):
+    shades = colours(landscape.path.shape[1])
+    marks = panel.lines(landscape.x, landscape.height, shades, 1.2)
+    marks += panel.lines(landscape.path, landscape.path_height, shades, 4.0, 'opacity="0.4" stroke-linecap="round"')
+    for k, colour in enumerate(shades):
         for x, y, kind in zip(
             landscape.rest[:, k], landscape.rest_height[:, k], landscape.stability[:, k], strict=True
         ):

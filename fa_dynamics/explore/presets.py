@@ -8,7 +8,7 @@ from typing import Any
 
 from fa_dynamics.errors import InputError, nearest
 from fa_dynamics.explore.state import State
-from fa_dynamics.reproduce.initialisations import EPSILON, LEVEL, Row, rows
+from fa_dynamics.modes.named_starts import EPSILON, LEVEL, Row, rows
 
 
 def presets() -> dict[str, State]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fa_dynamics.explore.solved import TOLERANCES, Landscape, Learned, Solved
+from html import escape
+
+from fa_dynamics.explore.solved import Landscape, Learned, Solved
 from fa_dynamics.explore.state import State
 
 HEAD = """\
@@ -36,6 +38,14 @@ def snippet(solved: Solved) -> str:
     return "\n".join(lines) + "\n"
 
 
+def link(solved: Solved) -> str:
+    """The address of a state and its script, as HTML."""
+    return (
+        f'<p class="link"><b>This picture</b> has <a href="?{escape(solved.state.query())}">an address of its own</a>, '
+        f'and this is it in Python (one click selects it):</p><pre class="code">{escape(snippet(solved))}</pre>'
+    )
+
+
 def _theta(state: State) -> str:
     if state.distance is None:
         return f"start = np.array({list(state.start)!r})[:, None]  # theta_1..theta_L, shared by all modes"
@@ -48,6 +58,5 @@ def _start(solved: Solved) -> str:
 
 def _call(learned: Learned, start: str) -> str:
     curves = learned.curves
-    more = "" if curves.method == "exact" else "".join(f", {name}={value}" for name, value in TOLERANCES.items())
     t = f"np.linspace(0, {float(curves.t[-1])!r}, 401)"
-    return f"fa.solve_modes(spectrum, 1.0, {curves.depth}, {curves.rule.name!r}, {start}, feedback, t={t}{more})"
+    return f"fa.solve_modes(spectrum, 1.0, {curves.depth}, {curves.rule.name!r}, {start}, feedback, t={t})"

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fa_dynamics.derive.lookup import find_rule
 from fa_dynamics.errors import InputError
+from fa_dynamics.explore.integrated import IntegratedCurves, integrate
 from fa_dynamics.explore.state import State
 from fa_dynamics.measures.learning import Order, order_of_learning
 from fa_dynamics.modes import Equilibria, ModeCurves, Prediction, equilibria, solve_modes
@@ -31,9 +33,6 @@ UNLEARNED = 10.0
 LATE = 0.99
 """Level at which the last of the modes ends the time shown, unless the state asks for a higher one."""
 
-TOLERANCES = {"rtol": 1e-7, "atol": 1e-9}
-"""Of rules that are integrated; what is shown is the finer of two solutions, a hundred times as fine as these."""
-
 LANDSCAPE = 161
 """Points of a potential."""
 
@@ -52,7 +51,7 @@ class Learned:
         What was found, and what a theorem predicts, if one applies.
     """
 
-    curves: ModeCurves
+    curves: ModeCurves | IntegratedCurves
     times: Array
     order: Order
     prediction: Prediction | None
@@ -104,6 +103,7 @@ class Solved:
     landscape: Landscape | str
 
 
+@lru_cache(maxsize=1)  # another moment of the same state is only drawn
 def solve(state: State) -> Solved:
     """Solve the chains of a state.
 
@@ -146,7 +146,7 @@ def _learn(rule: str, theta: Array, state: State) -> Learned:
     times = known.learning_times(max(state.level, LATE))
     last = float(np.max(times, where=np.isfinite(times), initial=0.0)) * MARGIN
     t = output_times(last or UNLEARNED / (max(map(abs, state.spectrum)) or 1.0))
-    curves = replace(known, t=t) if exact else posed(rule, t=t, **TOLERANCES)
+    curves = replace(known, t=t) if exact else integrate(find_rule(rule), theta, state, t)
     if not exact or state.level < LATE:
         times = curves.learning_times(state.level)
     order = order_of_learning(times, curves.target, curves.curvature)
@@ -158,7 +158,7 @@ def output_times(last: float) -> Array:
     return np.unique(np.concatenate([np.linspace(0.0, last, UNIFORM), np.geomspace(1e-3 * last, last, EARLY)]))
 
 
-def landscape(state: State, curves: ModeCurves) -> Landscape | str:
+def landscape(state: State, curves: ModeCurves | IntegratedCurves) -> Landscape | str:
     """The potential in which the modes of a rule with fixed feedback roll downhill; a sentence where there is none.
 
     dtau/dt = -dV/dtau with V = lambda int p dtau - sigma tau; theta_l = theta_l(0) + rate tau for the first layer that
@@ -174,7 +174,7 @@ def landscape(state: State, curves: ModeCurves) -> Landscape | str:
     return "the strength of a mode never moves from this start"
 
 
-def _landscape(found: Equilibria, curves: ModeCurves) -> Landscape | str:
+def _landscape(found: Equilibria, curves: ModeCurves | IntegratedCurves) -> Landscape | str:
     layers = np.argmax(found.factors != 0, axis=0)
     layer = int(layers[0])
     rate = found.factors[layer] * found.start[:layer].prod(axis=0)

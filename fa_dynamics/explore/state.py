@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fa_dynamics.derive.rules import BUILT_IN
 from fa_dynamics.errors import InputError, nearest
-from fa_dynamics.reproduce.initialisations import COMMON, repelling
+from fa_dynamics.modes.named_starts import COMMON, repelling
 
 Array = NDArray[np.float64]
 

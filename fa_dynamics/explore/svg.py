@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fa_dynamics.explore.thinning import thinned
 
 Array = NDArray[np.float64]
 
@@ -67,17 +70,24 @@ class Panel:
         return np.asarray(first + (last - first) * np.clip(part, -BEYOND, 1 + BEYOND))
 
     def line(self, x: Array, y: Array, colour: str, width: float = 2.0, more: str = "") -> str:
-        """A polyline through the points that are numbers; on level stretches only their ends, which is most of them."""
-        shown = np.isfinite(x) & np.isfinite(y)
-        across, up = self.across(x[shown]).round(1), self.up(y[shown]).round(1)
-        inner = np.concatenate([[False], (up[1:-1] == up[:-2]) & (up[1:-1] == up[2:]), [False]])[: len(up)]
-        places = zip(across[~inner].tolist(), up[~inner].tolist(), strict=True)
-        points = " ".join(f"{x:g},{y:g}" for x, y in places)
-        return f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="{width}" {more}/>'
+        """A polyline through the points that are numbers."""
+        return self.lines(x, y[:, None], [colour], width, more)[0]
+
+    def lines(self, x: Array, y: Array, colours: list[str], width: float = 2.0, more: str = "") -> list[str]:
+        """A polyline per column of y, (points, lines), over x of the same shape or shared by all."""
+        across, up = self.across(np.broadcast_to(x if x.ndim == 2 else x[:, None], y.shape)), self.up(y)
+        return [
+            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="{width}" {more}/>'
+            for points, colour in zip(_written(across, up), colours, strict=True)
+        ]
 
     def level(self, y: float, colour: str) -> str:
         """A thin line across the panel."""
-        return self.line(np.array(self.x), np.array([y, y]), colour, 1.0, 'opacity="0.55" stroke-dasharray="3 3"')
+        up = f"{float(self.up(np.array(y))):.1f}"
+        return (
+            f'<polyline points="{LEFT},{up} {WIDTH - RIGHT},{up}" fill="none" stroke="{colour}" stroke-width="1" '
+            'opacity="0.55" stroke-dasharray="3 3"/>'
+        )
 
     def dot(self, x: float, y: float, colour: str, radius: float = 5.0, fill: str | None = None) -> str:
         """A circle; nothing where a coordinate is no number."""
@@ -111,6 +121,13 @@ class Panel:
             f'<defs><clipPath id="clip-{self.name}">{window}</clipPath></defs>'
             f'<g clip-path="url(#clip-{self.name})">{"".join(marks)}</g>{"".join(frame)}</svg>'
         )
+
+
+def _written(across: Array, up: Array) -> list[str]:
+    x, y, line = thinned(across, up)
+    places = [f"{a:g},{u:g}" for a, u in zip(x.round(1).tolist(), y.round(1).tolist(), strict=True)]
+    begins = np.searchsorted(line, np.arange(across.shape[1] + 1)).tolist()
+    return [" ".join(places[begin:end]) for begin, end in pairwise(begins)]
 
 
 def _number(value: float) -> str:

@@ -55,7 +55,7 @@ def times_table(solved: Solved) -> str:
     row = recorded(solved.state)
     if row is not None:
         rows.append(_row("T, as recorded in the notes", (f"<td>{float(time):g}</td>" for time in row.times)))
-    caption = f"Learning times T at level {level:g} (1 / curvature)"
+    caption = f"Learning times T at level {level:g} (learning rate \N{MULTIPLICATION SIGN} steps)"
     return f'<div class="times"><table><caption>{caption}</caption>{"".join(rows)}</table></div>'
 
 

@@ -1,6 +1,5 @@
 """The picture, the verdict, the equations and the controls as text; the application run without a browser."""
 
-import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
@@ -56,19 +55,18 @@ def test_a_moment_moves_the_dots_along_the_curves():
     assert np.allclose(start[start[:, 2] == 5.0][:, 0], svg.LEFT)
 
 
-def test_lines_keep_their_shape():
-    """Points left out of level stretches change nothing that is drawn: the polyline interpolates to the same curve."""
+def test_lines_that_share_an_axis_are_drawn_as_each_alone():
     panel = svg.Panel("p", (0.0, 10.0), (0.0, 1.0))
     x = np.linspace(0, 10, 401)
-    y = 1 / (1 + np.exp(-8 * (x - 2)))
-    points = re.search('points="([^"]*)"', panel.line(x, y, "red")).group(1)
-    across, up = np.array([point.split(",") for point in points.split()], dtype=float).T
-    assert len(across) < 200
-    np.testing.assert_allclose(
-        np.interp(panel.across(x), across, up), panel.up(y), atol=0.6
-    )  # places are rounded to 0.1
+    y = 1 / (1 + np.exp(-np.array([8.0, 2.0, -1.0]) * (x[:, None] - 2)))
+    y[:50, 1] = np.nan
+    together = panel.lines(x, y, ["red", "green", "blue"])
+    assert together == [
+        panel.line(x, column, colour) for column, colour in zip(y.T, ["red", "green", "blue"], strict=True)
+    ]
+    assert all(10 < line.count(",") < 80 for line in together)
     for short in (0, 1, 2):
-        assert panel.line(x[:short], y[:short], "red").count(",") == short
+        assert panel.line(x[:short], y[:short, 0], "red").count(",") == short
 
 
 def test_ticks():
@@ -118,7 +116,7 @@ def test_equations_are_derived(rule):
 def test_controls_stand_for_the_state_they_are_set_to(name):
     """Bit for bit, although presets lie between the steps of the sliders."""
     base = presets()[name]
-    layers, spectrum = controls.layer_sliders(base, base.depth), controls.spectrum_sliders(base)
+    layers, spectrum = controls.layer_sliders(base), controls.spectrum_sliders(base)
     own = controls.spectrum_text(base)
     assert controls.rule_menu(base).value == base.rule
     read = controls.state_of(base, "fa", base.depth, spectrum.value, own.value, layers.value, base.level, base.same)
@@ -127,13 +125,15 @@ def test_controls_stand_for_the_state_they_are_set_to(name):
 
 def test_controls_of_an_uneven_spectrum_and_a_new_depth():
     base = State(spectrum=(3.0, 1.0, -1.0), start=(7.5, -0.013), feedback=(-3.0,))
-    layers, spectrum = controls.layer_sliders(base, 4), controls.spectrum_sliders(base)
+    layers, spectrum = controls.layer_sliders(base), controls.spectrum_sliders(base)
     own = controls.spectrum_text(base)
     read = controls.state_of(base, "fa", 4, spectrum.value, own.value, layers.value, 0.9, True)
     expected = State("fa", base.spectrum, (7.5, -0.013, 0.0, 0.0), (-3.0, 1.0, 1.0), 0.9, True)
     assert read == expected
     near = presets()["G"]
-    assert "theta_3" in controls.layer_sliders(near, 3).elements
+    layers = controls.layer_sliders(near)
+    away = controls.state_of(near, "fa", 3, controls.spectrum_sliders(near).value, "", layers.value, 0.9, False)
+    assert (away.distance, away.start, away.feedback) == (None, (0.0, 0.0, 0.0), (1.0, 1.0))
 
 
 def test_the_application_runs_from_top_to_bottom():

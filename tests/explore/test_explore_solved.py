@@ -14,7 +14,7 @@ from fa_dynamics.explore.presets import presets
 from fa_dynamics.explore.snippet import snippet
 from fa_dynamics.explore.solved import Landscape, backpropagation_start, solve
 from fa_dynamics.explore.state import RULES, State
-from fa_dynamics.reproduce.initialisations import rows
+from fa_dynamics.modes.named_starts import rows
 
 
 @pytest.mark.parametrize("name", list(presets()))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fa_dynamics.errors import InputError
 from fa_dynamics.explore.presets import opened, presets, recorded, titles
 from fa_dynamics.explore.state import RULES, State, numbers
-from fa_dynamics.reproduce.initialisations import rows
+from fa_dynamics.modes.named_starts import rows
 
 number = st.floats(-1e3, 1e3)
 
