@@ -37,11 +37,17 @@ class CompiledChain:
 
 @lru_cache(maxsize=64)
 def _compile(arguments: tuple[Any, ...], velocity: tuple[Any, ...], state: tuple[Any, ...]) -> tuple[Any, Any]:
-    jacobian = [[sp.diff(moving, variable) for variable in state] for moving in velocity]
+    # a sign is constant almost everywhere, and an implicit method has no use for its jump
+    slopes = [[sp.diff(moving, variable) for variable in state] for moving in velocity]
+    jacobian = [[slope.replace(sp.DiracDelta, _no_jump) for slope in row] for row in slopes]
     return (
         sp.lambdify(arguments, list(velocity), modules="numpy", cse=True),
         sp.lambdify(arguments, jacobian, modules="numpy", cse=True),
     )
+
+
+def _no_jump(*_: Any) -> Any:
+    return sp.S.Zero
 
 
 def compile_chain(chain: Chain) -> CompiledChain:
