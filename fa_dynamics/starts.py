@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -39,16 +40,26 @@ class Slot:
     shape: tuple[int, int]
 
 
-@dataclass(frozen=True)
 class Bases:
     """Orthonormal mode bases U_0..U_L of every layer, U_l of shape (n_l, modes).
 
     U_0 and U_L are the task's singular bases; hidden modes are single units. (A hidden layer narrower than the number
     of modes carries the first n_l of them.) Any other choice of hidden bases is an orthogonal change of basis, under
     which equivariant rules give the same curves.
+
+    Parameters
+    ----------
+    layers
+        U_0..U_L, or a function that finds them: most starts do not ask.
     """
 
-    layers: tuple[Matrix, ...]
+    def __init__(self, layers: tuple[Matrix, ...] | Callable[[], tuple[Matrix, ...]]) -> None:
+        self._given = layers
+
+    @cached_property
+    def layers(self) -> tuple[Matrix, ...]:
+        """U_0..U_L."""
+        return self._given() if callable(self._given) else self._given
 
 
 class Start(ABC):

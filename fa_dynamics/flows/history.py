@@ -101,7 +101,10 @@ def rebuilt(moving: Array, still: Array | None, above: Array | None, below: Arra
     if still is None:
         return rows
     rest = out_of_bases(still, None, below)
-    return _over(rows, rest) if above is None else rows + above[..., moving.shape[-2] :] @ rest
+    if above is None:
+        return _over(rows, rest)
+    rows += above[..., moving.shape[-2] :] @ rest
+    return rows
 
 
 def _over(moving: Array, still: Array) -> Array:

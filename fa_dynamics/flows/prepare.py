@@ -193,10 +193,13 @@ def settle(
 
 def mode_bases(task: Task, sizes: Sequence[int]) -> Bases:
     """U_0 and U_L from the task's modes; hidden modes are single units."""
-    modes = task.modes
-    count = len(modes.correlation)
-    hidden = [np.eye(width, count) for width in sizes[1:-1]]
-    return Bases((modes.input_basis, *hidden, modes.output_basis))
+
+    def layers() -> tuple[Array, ...]:
+        modes = task.modes
+        hidden = [np.eye(width, len(modes.correlation)) for width in sizes[1:-1]]
+        return modes.input_basis, *hidden, modes.output_basis
+
+    return Bases(layers)
 
 
 def weight_slots(sizes: Sequence[int]) -> list[Slot]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from math import ulp
+from math import sqrt, ulp
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,7 @@ def runge_kutta(method: str, members: int = 1) -> Any:
             self.into = fun.into if isinstance(fun, InPlace) else _copying(fun)
             self.rows = np.empty((1 + tableau.rows, self.n))
             self.row, self.stage = list(self.rows), np.empty((1, self.n))[0]
+            self.above = [self.rows[: 1 + row] for row in range(len(self.rows))]
             self.rows[0], self.rows[1 + self.n_stages] = self.y, self.f
             self.f = self.row[1 + self.n_stages]
             self.K = self.rows[1 : 2 + self.n_stages]
@@ -105,9 +106,9 @@ def runge_kutta(method: str, members: int = 1) -> Any:
                 weights = tableau.stages * length
                 weights[:, 0] = 1.0
                 for stage in range(1, last):
-                    np.dot(weights[stage, : stage + 1], rows[: stage + 1], self.stage)
+                    np.dot(weights[stage, : stage + 1], self.above[stage], self.stage)
                     self.into(t + tableau.nodes[stage] * length, self.stage, self.row[1 + stage])
-                np.dot(weights[last, : last + 1], rows[: last + 1], y_new)
+                np.dot(weights[last], self.above[last], y_new)
                 self.into(t_new, y_new, self.row[1 + last])
                 self.nfev += last
                 np.maximum(self.size, np.abs(y_new, out=size), out=self.scale)
@@ -163,6 +164,9 @@ class _Tableau:
         self.stages[last, 1:] = base.B
         self.extra_nodes = getattr(base, "C_EXTRA", None)
         self.rows = last + 1
+        if self.extra_nodes is None:
+            self.powers = np.arange(1.0, 1 + base.P.shape[1])
+            self.polynomials = np.concatenate([np.zeros((base.P.shape[1], 1)), base.P.T], axis=1)
         self.errors = [base.E] if self.extra_nodes is None else [base.E5, base.E3]
         if self.extra_nodes is not None:
             self.rows += len(self.extra_nodes)
@@ -170,11 +174,10 @@ class _Tableau:
 
     def norm(self, solver: Any, length: float, members: int) -> float:
         """Largest error norm of a member, in units of the tolerance."""
-        stages = solver.rows[1 : 2 + solver.n_stages]
-        squares = [_squares(np.dot(weights, stages, solver.error), solver.scale, members) for weights in self.errors]
+        squares = [_squares(np.dot(weights, solver.K, solver.error), solver.scale, members) for weights in self.errors]
         states = solver.n // members
         if len(squares) == 1:
-            return float(length * np.sqrt(squares[0].max() / states))
+            return length * sqrt(squares[0].max() / states)
         # the combined estimate of Hairer, Norsett, Wanner, Solving Ordinary Differential Equations I, section II.10
         fifth, third = squares
         mixed = fifth + 0.01 * third
@@ -183,12 +186,10 @@ class _Tableau:
 
     def dense(self, position: Array) -> Array:
         """Weights of all rows at positions in [0, 1] of a step, (positions, rows); the first column is not used."""
+        if self.extra_nodes is None:
+            return np.asarray(position[:, None] ** self.powers @ self.polynomials)
         last = self.base.n_stages
         weights = np.zeros((len(position), 1 + self.rows))
-        if self.extra_nodes is None:
-            powers = np.cumprod(np.tile(position, (self.base.P.shape[1], 1)), axis=0)
-            weights[:, 1:] = (self.base.P @ powers).T
-            return weights
         step, first, after = np.zeros((3, self.rows))
         step[:last], first[0], after[last] = self.base.B, 1.0, 1.0
         parts = [step, first - step, 2 * step - after - first, *self.base.D]
@@ -206,5 +207,7 @@ def _padded(rows: Array, columns: int) -> Array:
 
 def _squares(error: Array, scale: Array, members: int) -> Array:
     error /= scale
+    if members == 1:
+        return np.array([np.dot(error, error)])
     parts = error.reshape(members, -1)
     return np.asarray(np.einsum("ij,ij->i", parts, parts))

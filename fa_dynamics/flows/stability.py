@@ -64,15 +64,23 @@ class LargestRate:
             return self.longest
         self.waited = 0
         state = y.reshape(self.direction.shape)
-        width = RELATIVE_STEP * np.maximum(1.0, np.linalg.norm(state, axis=1, keepdims=True))
+        width = RELATIVE_STEP * np.maximum(1.0, _norms(state))
         np.multiply(width, self.direction, out=self.place)
         self.place += state
-        change = (self.velocity(t, self.flat_place) - f).reshape(state.shape) / width
+        change = self.velocity(t, self.flat_place)
+        change -= f
+        change = change.reshape(state.shape)
+        change /= width
         self.evaluations += 1
-        rate = np.linalg.norm(change, axis=1, keepdims=True)
+        rate = _norms(change)
         known = np.isfinite(rate) & (rate > 0)
         self.direction = np.divide(change, rate, out=self.direction.copy(), where=known)
         before, self.longest = self.longest, REACH / float(rate[known].max()) if known.any() else np.inf
         steady = abs(self.longest - before) < STEADY * before < np.inf
         self.patience = min(2 * self.patience, RARELY) if steady else 1
         return self.longest
+
+
+def _norms(table: Array) -> Array:
+    """Of the rows, (rows, 1)."""
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", table, table))[:, None])

@@ -106,16 +106,20 @@ def joint_modes(input_moment: Array, cross_moment: Array) -> Modes:
         ``min(n_0, n_L)`` modes. Without correlation, the directions of largest curvature come first.
     """
     n_modes = min(cross_moment.shape)
-    left, sigma, right_t = np.linalg.svd(cross_moment)
-    right = right_t.T
-    round_off = input_moment.shape[0] * np.finfo(float).eps * np.linalg.norm(input_moment, 2)
+    left, sigma, right_t = np.linalg.svd(cross_moment, full_matrices=False)
+    # the largest sum of a row bounds the largest eigenvalue, which would take as long as everything else
+    round_off = input_moment.shape[0] * np.finfo(float).eps * np.linalg.norm(input_moment, np.inf)
     rank = int(np.count_nonzero(sigma > ZERO_TOLERANCE * sigma[0]))
+    if rank < n_modes:  # only then are inputs without correlation among the modes
+        left, sigma, right_t = np.linalg.svd(cross_moment)
+    right = right_t.T
     for members in _clusters(sigma[:rank], EQUAL_TOLERANCE * sigma[0]):
         rotation = _diagonalising(right[:, members], input_moment, round_off)
         left[:, members] = left[:, members] @ rotation
         right[:, members] = right[:, members] @ rotation
-    rest = slice(rank, None)
-    right[:, rest] = right[:, rest] @ _diagonalising(right[:, rest], input_moment, round_off)
+    if rank < n_modes:
+        rest = slice(rank, None)
+        right[:, rest] = right[:, rest] @ _diagonalising(right[:, rest], input_moment, round_off)
 
     output_basis, input_basis = left[:, :n_modes], right[:, :n_modes]
     signs = leading_signs(output_basis)
@@ -181,6 +185,6 @@ def _commutator(input_moment: Array, cross_moment: Array) -> float:
     scale_x, scale_yx = np.linalg.norm(input_moment), np.linalg.norm(cross_moment)
     if scale_x == 0.0 or scale_yx == 0.0:
         return 0.0
-    a = input_moment / scale_x
-    b = (cross_moment / scale_yx).T @ (cross_moment / scale_yx)
-    return float(np.linalg.norm(a @ b - b @ a) / np.linalg.norm(b))
+    a, c = input_moment / scale_x, cross_moment / scale_yx
+    product = (a @ c.T) @ c  # its transpose is the product in the other order
+    return float(np.linalg.norm(product - product.T) / np.linalg.norm(c @ c.T))
