@@ -102,6 +102,7 @@ class _Planner:
     diagonal: frozenset[Any]
     products: list[Product] = field(default_factory=list)
     formed: set[w.Word] = field(default_factory=set)
+    known: dict[Any, bool] = field(default_factory=dict)
 
     def form(self, word: w.Word) -> None:
         """Add the products that this word needs."""
@@ -159,4 +160,9 @@ class _Planner:
         return part in self.formed
 
     def _all_constant(self, part: w.Word) -> bool:
-        return all(self.is_constant(symbol) for factor in part for symbol in factor.atoms(MatrixSymbol))
+        return all(self._constant_factor(factor) for factor in part)
+
+    def _constant_factor(self, factor: Any) -> bool:
+        if factor not in self.known:
+            self.known[factor] = all(self.is_constant(symbol) for symbol in factor.atoms(MatrixSymbol))
+        return self.known[factor]
