@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,16 +50,17 @@ def sweep(
 
         write_whole(figure, lambda partial: partial.write_bytes(b""), "figure")  # refused before any work
     try:
-        result = run(
-            asked,
-            workers=workers,
-            store=out,
-            scheduler=scheduler,
-            retry_failed=retry_failed,
-            progress=not json,
-        )
+        with _ends_soon():
+            result = run(
+                asked,
+                workers=workers,
+                store=out,
+                scheduler=scheduler,
+                retry_failed=retry_failed,
+                progress=not json,
+            )
     except KeyboardInterrupt:
-        typer.echo("interrupted: finished runs are kept, the same command continues", err=True)
+        print(INTERRUPTED, file=sys.stderr)
         raise typer.Exit(130) from None
     if figure is not None:
         from fa_dynamics.files import write_figure
@@ -62,6 +69,36 @@ def sweep(
     _print_result(result, figure, json)
     if "failed" in result.counts:
         raise typer.Exit(1)
+
+
+INTERRUPTED = "interrupted: finished runs are kept, the same command continues"
+
+GRACE = 1.0
+"""Seconds after Ctrl-C in which everything is to end by itself."""
+
+
+@contextmanager
+def _ends_soon() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt as ever, and ends the process if that has not done it after `GRACE` seconds.
+
+    The store is one that any end leaves whole, and workers end when their parent is gone: nothing has to be waited for.
+    """
+
+    def end() -> None:
+        print(INTERRUPTED, file=sys.stderr, flush=True)
+        os._exit(130)
+
+    def interrupt(number: int, frame: Any) -> None:
+        timer = threading.Timer(GRACE, end)
+        timer.daemon = True
+        timer.start()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _print_plan(plan: Estimate, workers: int, json: bool) -> None:

@@ -21,6 +21,9 @@ _LADDER: Array = np.array([*np.arange(0.0, 2.0, 0.125), 2.0, 2.5, 3.0, 4.0, 6.0,
 _BETWEEN: Array = np.concatenate([[0.0], 0.5 * (_LADDER[1:] + _LADDER[:-1]), [46.0]])
 """Positions at which the two forms of p are compared, and where one gives way to the other."""
 
+TOGETHER = 512
+"""Modes that are compared at once: what is computed for them stays in the second-level cache."""
+
 HALFWAY = float(np.log(2.0))
 """Position u up to which single weights are counted from the start, and beyond from the rest."""
 
@@ -100,12 +103,22 @@ class ClockMotion(Motion):
         """Near the rest the error is the distance times a secant slope, which keeps its relative digits."""
 
         def from_start(mode: Index, u: Array) -> Array:
-            error = self.sigma[mode] - self.curvature[mode] * self._from_start(mode, u)
-            return np.asarray(self.direction[mode] * error)
+            return np.asarray(self.direction[mode] * self._error(mode, u))
 
         def from_rest(mode: Index, u: Array) -> Array:
             signed = self.direction[mode] * self.curvature[mode]
             return np.asarray(signed * self._to_rest(mode, u))
+
+        return self._two_forms(mode, u, self._switches[1], from_start, from_rest)
+
+    def decay(self, mode: Index, u: Array) -> Array:
+        """As the speed; near the rest only the secant slope is left of it. Positions are finite."""
+
+        def from_start(mode: Index, u: Array) -> Array:
+            return np.asarray(self._error(mode, u) / self.left(mode, u))
+
+        def from_rest(mode: Index, u: Array) -> Array:
+            return np.asarray(self.curvature[mode] * self._slope_to_rest(mode, -self.left(mode, u)))
 
         return self._two_forms(mode, u, self._switches[1], from_start, from_rest)
 
@@ -135,6 +148,11 @@ class ClockMotion(Motion):
             found.append(Tangent(np.abs(size), partial, -curvature * partial))
         return found
 
+    @property
+    def seam(self) -> Array:
+        """Where the error counted from the rest has the smaller terms, (modes,)."""
+        return self._switches[1]
+
     def approach(self, mode: Index) -> Array:
         """lambda times the coefficients of p around the rest."""
         powers = poly.coefficients(self.rest[:, mode], self.c[:, mode], ORDER + 1)[1:]
@@ -147,21 +165,27 @@ class ClockMotion(Motion):
 
         Terms of the first form grow with u and those of the second fall; a factor between them does no harm.
         """
-        mode = self.moving
-        aim = np.abs(self.target[mode])
-        start, rest = self._terms(mode, _LADDER[:, None])
         found = np.zeros((2, len(self.sigma)))
-        for which, before in enumerate((start < aim + rest, aim + start < rest)):
-            found[which, mode] = _BETWEEN[before.sum(axis=0)]
+        for begin in range(0, len(self.moving), TOGETHER):
+            mode = self.moving[begin : begin + TOGETHER]
+            aim = np.abs(self.target[mode])
+            start, rest = self._terms(mode, _LADDER[:, None])
+            for which, before in enumerate((start < aim + rest, aim + start < rest)):
+                found[which, mode] = _BETWEEN[np.count_nonzero(before, axis=0)]
         return found[0], found[1]
 
     def _two_forms(self, mode: Index, u: Array, switch: Array, near_form: Form, far_form: Form) -> Array:
         """Each form where its terms are the smaller ones."""
         near = u < switch[mode]
-        some = np.flatnonzero(near.any(axis=0))
-        result = far_form(mode, u)
-        if len(some):
-            result[:, some] = np.where(near[:, some], near_form(mode[some], u[:, some]), result[:, some])
+        some, others = np.flatnonzero(near.any(axis=0)), np.flatnonzero(~near.all(axis=0))
+        if not len(some):
+            return far_form(mode, u)
+        if not len(others):
+            return near_form(mode, u)
+        result = np.empty_like(u)
+        far_span, span = _span(others), _span(some)
+        result[:, far_span] = far_form(mode[far_span], u[:, far_span])
+        result[:, span] = np.where(near[:, span], near_form(mode[span], u[:, span]), result[:, span])
         return result
 
     def _terms(self, mode: Index, u: Array) -> tuple[Array, Array]:
@@ -175,10 +199,24 @@ class ClockMotion(Motion):
         """p as the product of weights that are counted from the start."""
         return poly.strength(poly.weights_at(self.theta[:, mode], self.c[:, mode], self.walked(mode, u)))
 
+    def _error(self, mode: Index, u: Array) -> Array:
+        """sigma - lambda p, counted from the start."""
+        return np.asarray(self.sigma[mode] - self.curvature[mode] * self._from_start(mode, u))
+
     def _from_rest(self, mode: Index, u: Array) -> Array:
         return np.asarray(self.target[mode] - self._to_rest(mode, u))
 
     def _to_rest(self, mode: Index, u: Array) -> Array:
         """p at rest minus p, as the distance times a secant slope."""
         left = self.left(mode, u)
-        return left * poly.secant(self.rest[:, mode], self.c[:, mode], -left)
+        return left * self._slope_to_rest(mode, -left)
+
+    def _slope_to_rest(self, mode: Index, x: Array) -> Array:
+        """Slope of the secant of p between the rest and a place x behind it."""
+        return poly.secant(self.rest[:, mode], self.c[:, mode], x)
+
+
+def _span(numbers: Index) -> Index | slice:
+    """Numbers in a row as a slice, which needs no copies."""
+    first, count = int(numbers[0]), len(numbers)
+    return slice(first, first + count) if numbers[-1] - first == count - 1 else numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,8 +22,14 @@ FOLDS = 45.0
 FLAT = 1e-6
 """A rest whose series holds only this close, relative to the start, is a fold or next to one: panels reach up to it."""
 
-ALIKE, BLOCK, NEGLIGIBLE = 250, 40, 1e-18
-"""Modes and times for which the number of terms is chosen together, and the size of a term that is left out."""
+ALIKE, BLOCK = 256, 32
+"""Modes and times for which the number of terms of the tail is chosen together."""
+
+SHORT = 5.0
+"""Powers of e by which a tail has decayed when a few terms are enough: modes that get there together are alike."""
+
+NEGLIGIBLE = 1e-18
+"""Size of a term that is left out, relative to the first one or to what the tail is added to."""
 
 NOTHING = 1e-250
 """Speeds below this may be what rounding leaves of a difference."""
@@ -71,7 +78,7 @@ class ExactModes:
         end[moving] = FOLDS + np.log(np.maximum(1.0, np.abs(before - target) / size))
         chosen, tails = self.tails
         end[chosen] = np.log(motion.distance[chosen] / tails.distance)
-        return build(self._rate, self.rounding, len(motion.sigma), moving, end)
+        return build(self._rate, self.rounding, len(motion.sigma), moving, motion.seam, end)
 
     @cached_property
     def joined(self) -> Array:
@@ -90,10 +97,11 @@ class ExactModes:
         strength[:] = motion.limit
         chosen, tails = self.tails
         if len(chosen):
-            side = np.sign(motion.strength_at_start[chosen] - motion.target[chosen]) / motion.curvature[chosen]
-            error = self._in_tail(tails.speeds * side, t)
-            error += motion.target[chosen]
-            strength[:, chosen] = error
+            target = motion.target[chosen]
+            side = np.sign(motion.strength_at_start[chosen] - target) / motion.curvature[chosen]
+            for own, some, error in self._in_tail(tails.speeds * side, np.abs(target), t):
+                error += target[some]
+                strength[own, chosen[some]] = error
         mode, time, u = self.panels.invert(t)
         strength[time, mode] = motion.strength(mode, u[None])[0]
         uniform = np.flatnonzero(np.isinf(motion.distance))
@@ -118,8 +126,9 @@ class ExactModes:
         u[:, np.isinf(motion.distance)] = np.nan
         chosen, tails = self.tails
         if len(chosen):
-            with np.errstate(divide="ignore"):  # long after, nothing is left of the distance
-                u[:, chosen] = -np.log(self._in_tail(tails.distances, t) / motion.distance[chosen])
+            for own, some, left in self._in_tail(tails.distances, np.zeros(len(chosen)), t):
+                with np.errstate(divide="ignore"):  # long after, nothing is left of the distance
+                    u[own, chosen[some]] = -np.log(left / motion.distance[chosen[some]])
         mode, time, inside = self.panels.invert(t)
         u[time, mode] = inside
         return u
@@ -175,28 +184,37 @@ class ExactModes:
         reached = panels.time_at(panels.containing(mode, u), u)
         return np.where(outside, np.inf, np.where(np.isnan(entry), 0.0, reached))
 
-    def _in_tail(self, series: Array, t: Array) -> Array:
-        """A series (terms, n) of modes with a tail at increasing times, (time, n); before they begin, as there."""
+    def _in_tail(self, series: Array, beside: Array, t: Array) -> Iterator[tuple[slice, Index, Array]]:
+        """A series (terms, n) of modes with a tail at increasing times; before they begin, as there.
+
+        Yields times, modes and values (times, modes), block by block; not where nothing is left `beside` a number (n,).
+        """
         chosen, tails = self.tails
-        joined, result, sizes = self.joined[chosen], np.empty((len(t), len(chosen))), np.abs(series)
-        # In late blocks of fast modes a few terms are all that is left.
+        joined = self.joined[chosen]
+        alike = np.argsort(joined + SHORT / tails.rate)
+        begins = np.arange(0, len(t), BLOCK)
         for first in range(0, len(chosen), ALIKE):
-            some = slice(first, first + ALIKE)
-            for begin in range(0, len(t), BLOCK):
-                own = slice(begin, begin + BLOCK)
-                v = tails.at(np.maximum(t[own, None] - joined[some], 0.0), some)
-                powers = np.multiply.accumulate(np.broadcast_to(v[0], (len(sizes), v.shape[1])))
-                left = (sizes[:, some] * powers > NEGLIGIBLE * sizes[0, some] * v[0]).any(axis=1)
-                needed = np.flatnonzero(left)
-                result[own, some] = evaluate(series[: needed.max(initial=0) + 1, some], v)
-        return result
+            some = alike[first : first + ALIKE]
+            late = begins[max(0, np.searchsorted(t[begins], joined[some].min(), side="right") - 1) :]
+            own_series = series[:, some]
+            needed = _needed(own_series, beside[some], tails.at(np.maximum(t[late, None] - joined[some], 0.0), some))
+            for begin, terms in zip(late, needed, strict=True):
+                if terms:
+                    own = slice(begin, begin + BLOCK)
+                    v = tails.at(np.maximum(t[own, None] - joined[some], 0.0), some)
+                    yield own, some, evaluate(own_series[:terms], v)
 
     def _uniform(self, mode: Index, t: Array) -> Array:
         return np.asarray(self.motion.velocity_at_start[mode] * t[:, None])
 
     def _rate(self, mode: Index, u: Array) -> Array:
         """dt/du = (distance to rest) / speed."""
-        return np.asarray(self.motion.distance[mode] * np.exp(-u) / self.positive_speed(mode, u))
+        decay = self.motion.decay(mode, u)
+        none = np.flatnonzero(decay.min(axis=0) <= NOTHING)
+        if len(none):
+            left = self.motion.distance[mode[none]] * np.exp(-u[:, none])
+            decay[:, none] = self.positive_speed(mode[none], u[:, none]) / left
+        return np.divide(1.0, decay, out=decay)
 
     def rounding(self, mode: Index, u: Array) -> Array:
         """Relative rounding error of dt/du for moving modes (n,) at positions u (points, n)."""
@@ -205,8 +223,18 @@ class ExactModes:
     def positive_speed(self, mode: Index, u: Array) -> Array:
         """Before a fold rounding may leave nothing of the speed, or less."""
         speed = self.motion.speed(mode, u)
-        none = np.flatnonzero((speed <= NOTHING).any(axis=0))
+        none = np.flatnonzero(speed.min(axis=0) <= NOTHING)
         if len(none):
             least = EPS * EPS * self.motion.speed_terms(mode[none], u[:, none]) + np.finfo(float).tiny
             speed[:, none] = np.maximum(speed[:, none], least)
         return speed
+
+
+def _needed(series: Array, beside: Array, v: Array) -> NDArray[np.int_]:
+    """How many terms of series (terms, modes) count for any mode from v (blocks, modes) on, (blocks,)."""
+    sizes, powers, most = np.abs(series), np.arange(len(series)), v.max(axis=1)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore", under="ignore"):  # beside nothing, all that is there counts
+        of_first = (sizes / sizes[0]).max(axis=1) * most**powers > NEGLIGIBLE
+        of_all = (sizes / beside).max(axis=1) * most ** (powers + 1) > NEGLIGIBLE
+    counts = of_first & of_all
+    return np.where(counts.any(axis=1), len(powers) - np.argmax(counts[:, ::-1], axis=1), 0)

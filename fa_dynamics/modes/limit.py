@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fa_dynamics.errors import IntegrationError
+from fa_dynamics.modes.first_zero import brackets
 from fa_dynamics.modes.polynomials import Stack, coefficients, slope, strength, weights_at
 from fa_dynamics.modes.turning_points import turning_points
 
@@ -38,8 +39,9 @@ SMALL, STAGNANT = 1e-6, 0.9
 def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
     """Distance |tau| to the first zero of sigma - lambda p(tau) in the direction in which the clock starts.
 
-    Between two critical points of p the error is monotone, so that its sign at these points brackets the first
-    zero. The points need not be precise: the error is flat there. A double zero (a fold) is met at its critical point.
+    Mostly a walk from the start brackets it (`first_zero`). Where it does not, the critical points of p do, between
+    which the error is monotone. They need not be precise: the error is flat there. A double zero (a fold) is met at its
+    critical point.
 
     Parameters
     ----------
@@ -53,6 +55,7 @@ def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
     ndarray
         (modes,): 0 where the start is at rest, inf where p is constant ahead or nothing stops the clock.
     """
+    theta, c = np.asarray(theta), np.asarray(c)
     with np.errstate(over="ignore", invalid="ignore"):  # judged below
         start = sigma - curvature * strength(theta)
     direction = np.sign(start)
@@ -68,15 +71,20 @@ def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
         p = coefficients(theta, c)
     if not ((np.abs(p) < LARGEST).all() and np.isfinite(start).all()):
         raise IntegrationError("start: weights and feedback of this size leave the range of floating-point numbers")
-    several = open_ & (_sign_changes(p, start, curvature, direction) > 1)
-    tame = several & _companion_is_tame(p)
-    for point in _critical_points(p, direction, tame) + _turning_points_ahead(theta, c, direction, several & ~tame):
-        tried = open_ & np.isfinite(point) & (point > low)
-        there = np.where(tried, point, 0.0)
-        touched = tried & (error(there) <= TOUCH * np.abs(sigma))
-        high = np.where(touched, point, high)
-        open_ = open_ & ~touched
-        low = np.where(tried & open_, point, low)
+    several = np.flatnonzero(open_ & (_sign_changes(p, start, curvature, direction) > 1))
+    first, last = brackets(theta[:, several], c[:, several], sigma[several], curvature[several], direction[several])
+    sure = ~np.isnan(first)
+    low[several[sure]], high[several[sure]], open_[several[sure]] = first[sure], last[sure], False
+    if not sure.all():
+        unsure = np.isin(np.arange(len(sigma)), several[~sure])
+        tame = unsure & _companion_is_tame(p)
+        for point in _critical_points(p, direction, tame) + _turning_points_ahead(theta, c, direction, unsure & ~tame):
+            tried = open_ & np.isfinite(point) & (point > low)
+            there = np.where(tried, point, 0.0)
+            touched = tried & (error(there) <= TOUCH * np.abs(sigma))
+            high = np.where(touched, point, high)
+            open_ = open_ & ~touched
+            low = np.where(tried & open_, point, low)
     low, high = _expand(error, low, high, open_, _length(p, start, curvature))
     found = np.isfinite(high) & (start != 0)
     root = _bracketed_newton(theta, c, sigma, curvature, direction, low, np.where(found, high, 1.0))

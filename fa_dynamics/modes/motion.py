@@ -125,10 +125,23 @@ class Motion(ABC):
         curved = self.curvature > 0
         return np.where(curved, self.sigma / np.where(curved, self.curvature, 1.0), self.strength_at_start)
 
+    @property
+    def seam(self) -> Array:
+        """Position u at which the speed changes its form, (modes,); 0 if it has one form."""
+        return np.zeros_like(self.sigma)
+
     def walked(self, mode: Index, u: Array) -> Array:
         """x of moving modes (n,) at positions u (points, n)."""
-        return np.asarray(-(self.direction * self.distance)[mode] * np.expm1(-u))
+        walked = np.expm1(-u)
+        walked *= -(self.direction * self.distance)[mode]
+        return np.asarray(walked)
 
     def left(self, mode: Index, u: Array) -> Array:
         """x at rest minus x, of moving modes (n,) at positions u (points, n)."""
-        return np.asarray((self.direction * self.distance)[mode] * np.exp(-u))
+        left = np.exp(-u)
+        left *= (self.direction * self.distance)[mode]
+        return np.asarray(left)
+
+    def decay(self, mode: Index, u: Array) -> Array:
+        """|F| over the distance to the rest = du/dt, of moving modes (n,) at positions u (points, n)."""
+        return np.asarray(self.speed(mode, u) / (self.distance[mode] * np.exp(-u)))

@@ -2,8 +2,8 @@
 
 With tau* the rest ahead of the clock and delta = |tau* - tau|, write delta = delta_0 exp(-u). Then
 dt/du = delta / |sigma - lambda p| is smooth and positive up to the rest, where it tends to the constant 1/(lambda S*)
-(to a growing exponential on a fold). It is represented by Legendre series on panels that are halved until the series
-has converged; time is the integral of the series, and is inverted by Newton's method panel by panel.
+(to a growing exponential on a fold). It is represented by Legendre series on panels that are divided until the series
+has converged; time is the integral of the series, and is inverted panel by panel (`inversion`).
 """
 
 from __future__ import annotations
@@ -17,33 +17,42 @@ from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
 from fa_dynamics.errors import IntegrationError
+from fa_dynamics.modes.inversion import divided_differences, interpolated, iterated, stepped, times_of_knots, with_slope
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int_]
 Rate = Callable[[Index, Array], Array]
 """A function of modes (n,) and positions u (nodes, n)."""
 
-ORDER = 16
+ORDER = 20
 NODES, _QUADRATURE = legendre.leggauss(ORDER)
 FIT = legendre.legvander(NODES, ORDER - 1).T * _QUADRATURE * (np.arange(ORDER)[:, None] + 0.5)
-"""Values at the nodes -> Legendre coefficients (exact for polynomials up to degree 15)."""
+"""Values at the nodes -> Legendre coefficients (exact for polynomials up to degree 19)."""
 
 WIDTH = 1.0
-"""Of a panel before halving; between real zeros the series converges like 6^-16 there."""
+"""Of a panel before it is divided; between real zeros the series converges like 6^-20 there."""
 
-CONVERGED, NOISE = 1e-13, 30.0
+NARROW = 0.05
+"""Width of a panel that is not worth its own."""
+
+PIECES = 3
+"""Into which a panel is divided at most; as many as a rate of convergence in proportion to its width asks for."""
+
+TOGETHER = 512
+"""Panels whose rates are computed at once: what is computed for them stays in the second-level cache."""
+
+CONVERGED, NOISE = 1e-14, 10.0
 """A series is taken when its last two coefficients, relative to its smallest value, are below this much, or below this
 many times the rounding error of its values. Where a ghost lets go, what is short for the slow part is long after it."""
+
+SUSPECT = 0.05
+"""Width below which a panel that has not converged may be short of digits, not of pieces."""
 
 FEW = [0, ORDER // 2, ORDER - 1]
 """Nodes at which rounding errors are estimated."""
 
 SMALLEST = 2.0**-70
-"""Width below which a panel is not halved: a start this close to a rest cannot be told from one."""
-
-NEWTON, TOGETHER, SETTLED = 60, 3, 1e-9
-"""Iterations of the inversion at most, those that are made for all times alike, and the step after which the next is
-below round-off."""
+"""Width below which a panel is not divided: a start this close to a rest cannot be told from one."""
 
 MOST = 5000
 """Panels per mode, tried ones included: ghosts and starts beside a rest take some hundred."""
@@ -51,7 +60,7 @@ MOST = 5000
 CHUNK = 4096
 """Times inverted at once: their series fit into the second-level cache."""
 
-EARLY, _FEW = 0.25, legendre.leggauss(4)
+EARLY, _FEW = 0.125, legendre.leggauss(6)
 """Start of a first panel, of length 2, in which differences of positions would cost digits; and a rule that integrates
 the rest of a converged series there."""
 
@@ -59,6 +68,8 @@ _POWERS: Array = np.array(
     [np.pad(legendre.leg2poly(row), (0, ORDER - len(legendre.leg2poly(row)))) for row in np.eye(ORDER)]
 )
 """Legendre coefficients -> coefficients of powers. The series decay fast enough for it: no digits are lost."""
+
+_TIMES = times_of_knots(ORDER)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +126,7 @@ class Panels:
         panel = np.repeat(np.arange(len(counts)), counts)
         time = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(begins, counts)
         goal = t[time] - self.began[panel]
-        parts = np.array_split(np.arange(len(panel)), max(1, len(panel) // CHUNK))
-        u = np.concatenate([self._invert_inside(panel[part], goal[part]) for part in parts])
-        return self.owner[panel], time, u
+        return self.owner[panel], time, self._invert_inside(panel, goal)
 
     def containing(self, mode: Index, u: Array) -> Index:
         """The panel of every given mode that contains its position u."""
@@ -139,70 +148,40 @@ class Panels:
     def time_at(self, panel: Index, u: Array) -> Array:
         """Time at positions u inside the given panels."""
         z = 2 * (u - self.left[panel]) / self.width[panel] - 1
-        return np.asarray(self.began[panel] + _with_slope(self.powers[:, panel], z)[0])
+        return np.asarray(self.began[panel] + with_slope(self.powers[:, panel], z)[0])
+
+    @cached_property
+    def _inverse(self) -> tuple[Array, Array]:
+        """Parts of the time at which the knots are passed, and the inverse between them, (KNOTS, panels) each."""
+        times = _TIMES @ (self.series / self.series[0]) / 2
+        return times, divided_differences(times)
 
     def _invert_inside(self, panel: Index, goal: Array) -> Array:
-        z = self._guess(panel, goal)
-        powers = self.powers[:, panel]
-        for _ in range(TOGETHER):
-            z, step = _newton(powers, z, goal)
-        late = np.flatnonzero(step > SETTLED)
-        for _ in range(NEWTON):
-            if not len(late):
-                break
-            z[late], step = _newton(powers[:, late], z[late], goal[late])
-            late = late[step > SETTLED]
-        z[late] = _bisected(powers[:, late], goal[late])
+        z, near = np.empty_like(goal), np.empty(len(goal), dtype=bool)
+        times, differences = self._inverse
+        for begin in range(0, len(panel), CHUNK):
+            some = slice(begin, begin + CHUNK)
+            own, aim = panel[some], goal[some]
+            part = aim / self.lasts[own]
+            guess = interpolated(times.take(own, axis=1), differences.take(own, axis=1), part)
+            z[some], near[some] = stepped(self.powers.take(own, axis=1), guess, aim)
+        far = np.flatnonzero(~near)
+        z[far] = iterated(self.powers.take(panel[far], axis=1), z[far], goal[far])
         u = self.left[panel] + self.width[panel] / 2 * (z + 1)
-        early = (self.left[panel] == 0) & (z + 1 < EARLY)
-        u[early] = self._polished(powers[:, early], u[early], goal[early], self.width[panel[early]])
+        early = np.flatnonzero((self.left[panel] == 0) & (z + 1 < EARLY))
+        first = panel[early]
+        u[early] = self._polished(self.powers.take(first, axis=1), u[early], goal[early], self.width[first])
         return u
-
-    def _guess(self, panel: Index, goal: Array) -> Array:
-        """Cubic through the ends of a panel with the slopes there, flattened so that it is monotone."""
-        ends = self.width / 2 * np.array([(-1.0) ** np.arange(ORDER) @ self.series, self.series.sum(axis=0)])
-        slopes = self.lasts / np.maximum(ends, self.lasts / 6)
-        left, right = slopes[:, panel]
-        s = goal / self.lasts[panel]
-        rest = 1 - s
-        return np.asarray(np.clip(s * s * (3 - 2 * s) * 2 - 1 + s * rest * (left * rest - right * s), -1.0, 1.0))
 
     def _polished(self, powers: Array, u: Array, goal: Array, width: Array) -> Array:
         """u near the start of a first panel to relative precision, which z + 1 lacks there: time over mean rate."""
         points, weights = _FEW
         z = u * (points[:, None] + 1) / width - 1
-        rates = _with_slope(powers[:, None], z)[1] * 2 / width
+        rates = with_slope(powers[:, None], z)[1] * 2 / width
         return np.asarray(goal / (weights @ rates / 2))
 
 
-def _with_slope(powers: Array, z: Array) -> tuple[Array, Array]:
-    """A polynomial and its derivative; `powers` ascending, (terms, ...)."""
-    value, slope = powers[-1] * np.ones_like(z), np.zeros_like(z)
-    for coefficient in powers[-2::-1]:
-        slope *= z
-        slope += value
-        value *= z
-        value += coefficient
-    return value, slope
-
-
-def _bisected(powers: Array, goal: Array) -> Array:
-    """Where rounding leaves no slope to follow."""
-    low, high = np.full_like(goal, -1.0), np.ones_like(goal)
-    for _ in range(60 if len(goal) else 0):
-        middle = 0.5 * (low + high)
-        beyond = _with_slope(powers, middle)[0] > goal
-        low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
-    return 0.5 * (low + high)
-
-
-def _newton(powers: Array, z: Array, goal: Array) -> tuple[Array, Array]:
-    value, slope = _with_slope(powers, z)
-    following = np.clip(z - (value - goal) / slope, -1.0, 1.0)
-    return following, np.abs(following - z)
-
-
-def build(rate: Rate, rounding: Rate, modes: int, active: Index, end: Array) -> Panels:
+def build(rate: Rate, rounding: Rate, modes: int, active: Index, seam: Array, end: Array) -> Panels:
     """Panels that represent dt/du of every active mode from u = 0 to its `end`.
 
     Parameters
@@ -213,42 +192,62 @@ def build(rate: Rate, rounding: Rate, modes: int, active: Index, end: Array) -> 
         Number of modes, active or not.
     active
         Modes to treat.
+    seam
+        (modes,): where one panel ends and another begins, if that is before the end.
     end
         (modes,): where to stop.
     """
-    counts = np.ceil(end[active] / WIDTH).astype(int)
-    mode = np.repeat(active, counts)
-    width = np.repeat(end[active] / np.maximum(counts, 1), counts)
-    left = width * (np.arange(len(mode)) - np.repeat(np.cumsum(counts) - counts, counts))
-    taken: list[tuple[Index, Array, Array, Array]] = []
+    middle = np.minimum(seam, end)[active]
+    middle = np.where(end[active] - middle < NARROW, end[active], middle)
+    left = np.concatenate([np.zeros_like(middle), middle])
+    width = np.concatenate([middle, end[active] - middle])
+    mode, left, width = _divided(np.tile(active, 2), left, width, np.ceil(width / WIDTH).astype(int))
+    tried, series = [(mode[:0], left[:0], width[:0], mode[:0])], [np.empty((ORDER, 0))]
     total = 0
     while len(mode):
         total += len(mode)
         if total > MOST * max(1, len(active)):
             raise IntegrationError("time cannot be resolved for some of these modes: their scales lie too far apart")
-        u = left + width * (NODES[:, None] + 1) / 2
-        rates = rate(mode, u)
-        series = FIT @ rates
-        tail, least = np.abs(series[-1]) + np.abs(series[-2]), CONVERGED * rates.min(axis=0)
-        good = (tail <= least) | (width <= SMALLEST)
-        open_ = np.flatnonzero(~good)
-        if len(open_):  # what rounding leaves does not fall below it
-            noise = rounding(mode[open_], u[FEW][:, open_]).min(axis=0)
-            good[open_] = tail[open_] <= least[open_] + NOISE * noise * np.abs(series[0, open_])
-        taken.append((mode[good], left[good], width[good], series[:, good]))
-        mode, left, half = mode[~good], left[~good], width[~good] / 2
-        mode, left, width = np.tile(mode, 2), np.concatenate([left, left + half]), np.tile(half, 2)
-    if not taken:
-        taken = [(mode, left, width, np.empty((ORDER, 0)))]
-    mode, left, width, series = (np.concatenate(parts, axis=-1) for parts in zip(*taken, strict=True))
-    order = np.lexsort((left, mode))
-    mode, left, width, series = mode[order], left[order], width[order], series[:, order]
+        pieces = np.empty(len(mode), dtype=int)
+        for begin in range(0, len(mode), TOGETHER):
+            some = slice(begin, begin + TOGETHER)
+            found, pieces[some] = _tried(rate, rounding, mode[some], left[some], width[some])
+            series.append(found)
+        tried.append((mode, left, width, pieces))
+        mode, left, width = _divided(mode, left, width, np.where(pieces == 1, 0, pieces))
+    mode, left, width, pieces = (np.concatenate(parts) for parts in zip(*tried, strict=True))
+    good = np.flatnonzero(pieces == 1)
+    order = good[np.lexsort((left[good], mode[good]))]
+    mode, left, width = mode[order], left[order], width[order]
+    taken = np.concatenate(series, axis=1).take(order, axis=1)
     first = np.searchsorted(mode, np.arange(modes + 1))
-    lasts = width * series[0]
+    lasts = width * taken[0]
     began = np.empty_like(lasts)
     elapsed = np.zeros(modes)  # sums of one mode only, since another's large times would cost digits
     for position in range(np.diff(first).max(initial=0)):
         reached = np.flatnonzero(np.diff(first) > position)
         began[first[reached] + position] = elapsed[reached]
         elapsed[reached] += lasts[first[reached] + position]
-    return Panels(first, left, width, began, lasts, series)
+    return Panels(first, left, width, began, lasts, taken)
+
+
+def _tried(rate: Rate, rounding: Rate, mode: Index, left: Array, width: Array) -> tuple[Array, Index]:
+    """The series of dt/du on panels, and the number of pieces into which each has to be divided; 1 if it may stay."""
+    u = left + width * (NODES[:, None] + 1) / 2
+    rates = rate(mode, u)
+    series = FIT @ rates
+    tail, least = np.abs(series[-1]) + np.abs(series[-2]), CONVERGED * rates.min(axis=0)
+    good = (tail <= least) | (width <= SMALLEST)
+    open_ = np.flatnonzero(~good & (width < SUSPECT))
+    if len(open_):  # what rounding leaves does not fall below it
+        noise = rounding(mode[open_], u[FEW][:, open_]).min(axis=0)
+        good[open_] = tail[open_] <= least[open_] + NOISE * noise * np.abs(series[0, open_])
+    pieces = np.clip(np.ceil((tail / least) ** (1 / ORDER)), 2, PIECES)
+    return series, np.where(good, 1, pieces).astype(int)
+
+
+def _divided(mode: Index, left: Array, width: Array, pieces: Index) -> tuple[Index, Array, Array]:
+    """Every panel divided into so many pieces of equal width."""
+    within = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    piece = np.repeat(width / np.maximum(pieces, 1), pieces)
+    return np.repeat(mode, pieces), np.repeat(left, pieces) + piece * within, piece

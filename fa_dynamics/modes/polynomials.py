@@ -26,9 +26,10 @@ def weights_at(theta: Stack, c: Stack, tau: Array) -> list[Array]:
     weights = []
     increment = tau
     for start, factor in zip(theta, c, strict=True):
-        weights.append(start + factor * increment)
+        moved = factor * increment
+        weights.append(start + moved)
         if len(weights) < len(theta):
-            increment = increment * (start + 0.5 * factor * increment)
+            increment = increment * (start + 0.5 * moved)
     return weights
 
 
@@ -52,16 +53,16 @@ def slope(weights: Stack, c: Stack) -> Array:
 def secant(theta: Stack, c: Stack, tau: Array) -> Array:
     """(p(tau) - p(0)) / tau without cancellation; the slope S at tau = 0."""
     above = _products_above(theta)
-    ratio: Array | float = 1.0  # D_l / tau
-    below: Array | float = 1.0
-    total: Array | float = 0.0
-    increment = tau
-    for start, factor, rest in zip(theta, c, above, strict=True):
-        total = total + below * factor * ratio * rest
-        below = below * (start + factor * increment)
-        middle = start + 0.5 * factor * increment
-        increment, ratio = increment * middle, ratio * middle
-    return np.asarray(total)
+    total: Array = c[0] * above[0] + np.zeros_like(tau)
+    below: Array | None = None
+    ratio: Array | None = None  # D_l / tau
+    for start, factor, following, rest in zip(theta[:-1], c[:-1], c[1:], above[1:], strict=True):
+        moved = factor * tau if ratio is None else factor * (tau * ratio)
+        weight, middle = start + moved, start + 0.5 * moved
+        below = weight if below is None else below * weight
+        ratio = middle if ratio is None else ratio * middle
+        total += following * rest * (below * ratio)
+    return total
 
 
 def tangents(theta: Stack, c: Stack, tau: Array) -> list[Array]:

@@ -26,7 +26,7 @@ FINER = 1e-2
 """Tolerance of the second integration, relative to the first, whose difference estimates the error."""
 
 
-PART = 1000
+PART = 4000
 """Modes that are solved together, so that what is computed for them stays in the cache."""
 
 

@@ -18,7 +18,7 @@ from fa_dynamics.modes.entry import last_entry
 Array = NDArray[np.float64]
 Index = NDArray[np.int_]
 
-ORDER = 24
+ORDER = 18
 """Terms of the series. More would begin the tail earlier, and cost more per mode."""
 
 TRUNCATED = 3e-15
@@ -66,7 +66,7 @@ class Tail:
     distances: Array
     speeds: Array
 
-    def at(self, waited: Array, some: slice) -> Array:
+    def at(self, waited: Array, some: Index) -> Array:
         """The variable v of some modes at times >= 0 after the beginning, (times, some)."""
         bend, begin = self.bend[some], self.begin[some]
         z = waited * -self.rate[some]

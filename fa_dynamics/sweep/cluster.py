@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from itertools import islice
 from typing import Any
 
 from fa_dynamics.errors import InputError, IntegrationError
 from fa_dynamics.flows.dataset import versions
+from fa_dynamics.sweep.local import Pending
 from fa_dynamics.sweep.run import Done, Work, do
 
 AHEAD = 4
@@ -22,7 +23,7 @@ TIMEOUT = 20
 """Seconds to wait for the scheduler."""
 
 
-def dask_runs(work: Work, pending: Sequence[int], address: str) -> Generator[Done, None, None]:
+def dask_runs(work: Work, pending: Pending, address: str) -> Generator[Done, None, None]:
     """Finished runs, as they come, in any order. Dask gives the runs of a worker that dies to another one.
 
     Raises
@@ -44,7 +45,7 @@ def dask_runs(work: Work, pending: Sequence[int], address: str) -> Generator[Don
         _check_versions(client)
         futures: Any = None
         try:
-            name, waiting = f"fa-dynamics-{uuid.uuid4().hex}", iter(pending)
+            name, waiting = f"fa-dynamics-{uuid.uuid4().hex}", map(int, pending)
 
             def submitted(count: int) -> list[Any]:
                 return [

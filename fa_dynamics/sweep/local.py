@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable
 from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fa_dynamics.errors import InputError, IntegrationError
-from fa_dynamics.sweep.parent import begin
 from fa_dynamics.sweep.run import Done, Work, do
 
 Workers: TypeAlias = int | Callable[..., Iterable[Any]]
+
+Pending: TypeAlias = NDArray[np.intp]
+"""Numbers of the runs that are to be done, ascending: an array, because there can be millions."""
 
 PATIENCE = 3
 """Times in a row that workers may die without having finished a run."""
@@ -34,7 +35,7 @@ def check_workers(workers: Workers) -> Workers:
     return workers
 
 
-def local_runs(work: Work, pending: Sequence[int], workers: Workers) -> Generator[Done, None, None]:
+def local_runs(work: Work, pending: Pending, workers: Workers) -> Generator[Done, None, None]:
     """Finished runs, as they come, in any order.
 
     Raises
@@ -43,21 +44,24 @@ def local_runs(work: Work, pending: Sequence[int], workers: Workers) -> Generato
         Worker processes keep dying.
     """
     if callable(workers):
-        yield from workers(partial(do, work), pending)
+        yield from workers(partial(do, work), map(int, pending))
     elif workers == 1 or len(pending) == 1:
-        yield from (do(work, run) for run in pending)
+        yield from (do(work, int(run)) for run in pending)
     else:
-        yield from _processes(work, pending, int(workers))
+        yield from _in_processes(work, pending, int(workers))
 
 
-def _processes(work: Work, pending: Sequence[int], count: int) -> Generator[Done, None, None]:
+def _in_processes(work: Work, pending: Pending, count: int) -> Generator[Done, None, None]:
+    from joblib import delayed
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    left, barren = dict.fromkeys(pending), 0
-    while left:
+    from fa_dynamics.sweep.pool import answers
+
+    left, barren = np.ones(len(pending), dtype=bool), 0
+    while left.any():
         try:
-            for done in _one_pool(work, list(left), count):
-                left.pop(done.run)
+            for done in answers((delayed(do)(work, int(run)) for run in pending[left]), count):
+                left[np.searchsorted(pending, done.run)] = False
                 barren = 0
                 yield done
         except BrokenProcessPool as problem:
@@ -67,21 +71,3 @@ def _processes(work: Work, pending: Sequence[int], count: int) -> Generator[Done
                     f"worker processes died {PATIENCE} times in a row without finishing a run (out of memory?); "
                     "finished runs are kept, the same command with fewer workers continues"
                 ) from problem
-
-
-def _one_pool(work: Work, pending: Sequence[int], count: int) -> Generator[Done, None, None]:
-    from joblib import Parallel, delayed, parallel_config
-
-    options = {"initializer": begin, "initargs": (os.getpid(),)}
-    with parallel_config("loky", n_jobs=count, inner_max_num_threads=1, **options):
-        # One run per batch: a run comes back when it ends, not when others have ended too.
-        pool = Parallel(return_as="generator_unordered", pre_dispatch=2 * count, batch_size=1)
-        finished = pool(delayed(do)(work, run) for run in pending)
-        try:
-            for done in finished:  # noqa: UP028 - `yield from` would close the pool before this function hears of it
-                yield done
-        except BaseException:
-            with warnings.catch_warnings():  # joblib would tell how many runs were not fetched: they will be run again
-                warnings.simplefilter("ignore", UserWarning)
-                finished.close()
-            raise

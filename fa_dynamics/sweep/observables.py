@@ -41,6 +41,9 @@ def lengths(facts: Facts) -> dict[str, int]:
     return own | {
         "time": len(facts.times),
         "mode": len(facts.modes["target"]),
+        "input": facts.sizes[0],
+        "output": facts.sizes[-1],
+        "output_2": facts.sizes[-1],
         "layer": depth,
         "upper_layer": depth - 1,
         "hidden_layer": depth - 1,
@@ -67,7 +70,7 @@ def coordinates_of(dims: Mapping[str, int]) -> dict[str, NDArray[np.int64]]:
 
 def _weight(layer: int) -> Observable:
     def read(result: Any, level: float) -> Any:
-        return result.weights[layer - 1] if layer <= result.depth else np.empty((0, 0, 0))
+        return result.weights[layer - 1]
 
     dims = ("time", f"unit_{layer}", f"unit_{layer - 1}")
     return Observable(dims, "output per input", f"weights W_{layer}", read)
@@ -78,9 +81,16 @@ def _rank_correlation(result: Any, level: float) -> float:
     return np.nan if found is None else float(found)
 
 
-def _drift(result: Any, level: float) -> Any:
-    histories = list(result.invariant_drift.values())
-    return np.max(histories, axis=0) if histories else np.full(len(result.t), np.nan)
+def _largest(name: str) -> Callable[[Any, float], Any]:
+    def read(result: Any, level: float) -> Any:
+        histories = list(getattr(result, name).values())
+        return np.max(histories, axis=0) if histories else np.full(len(result.t), np.nan)
+
+    return read
+
+
+def _alignment_matrix(result: Any, level: float) -> Array:
+    return np.stack([result.alignment_matrix(layer) for layer in range(1, result.depth + 1)], axis=1)
 
 
 def _singular_values(result: Any, level: float) -> Array:
@@ -129,7 +139,23 @@ OF_RUNS = {
     ),
     "effective_rank": Observable(("time",), "dimensionless", "effective rank of the map", _named("effective_rank")),
     "invariant_drift": Observable(
-        ("time",), "dimensionless", "largest relative drift of a first integral; nan if there is none", _drift
+        ("time",),
+        "dimensionless",
+        "largest relative drift of a first integral; nan if there is none",
+        _largest("invariant_drift"),
+    ),
+    "unexplained_drift": Observable(
+        ("time",),
+        "dimensionless",
+        "largest relative drift of a first integral that steps do not explain; nan for flows",
+        _largest("unexplained_drift"),
+    ),
+    "end_to_end": Observable(("time", "output", "input"), "output per input", "P = W_L..W_1", _named("end_to_end")),
+    "alignment_matrix": Observable(
+        ("time", "layer", "output", "output_2"),
+        "weights to the power 2 (L - layer)",
+        "A_l = W_L..W_{l+1} C_l",
+        _alignment_matrix,
     ),
     "singular_values": Observable(
         ("time", "layer", "singular_value"), "output per input", "singular values of the layers", _singular_values
@@ -144,5 +170,8 @@ OF_MODES = {
     "limit": Observable(("mode",), "output per input", "p for t to infinity", _named("limit")),
     "weights": Observable(("layer", "time", "mode"), "dimensionless", "theta_l of the chain", _named("weights")),
 }
+BETWEEN_STEPS = frozenset({"learning_times", "rank_correlation"})
+"""Observables that are found between the steps of a run: it is told to watch them, not to be integrated again."""
+
 OBSERVABLES: dict[str, dict[str, Observable]] = {"simulate": OF_RUNS, "iterate": OF_RUNS, "solve_modes": OF_MODES}
 """Observables of the result of every solver."""

@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 
-HEARTBEAT = 1.0
+HEARTBEAT = 0.25
 """Seconds between two looks at whether the parent lives."""
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,10 @@ from fa_dynamics.errors import InputError
 from fa_dynamics.sweep.cluster import dask_runs
 from fa_dynamics.sweep.journal import Journal
 from fa_dynamics.sweep.layout import lay_out
-from fa_dynamics.sweep.local import Workers, check_workers, local_runs
+from fa_dynamics.sweep.local import Pending, Workers, check_workers, local_runs
 from fa_dynamics.sweep.lock import locked
-from fa_dynamics.sweep.points import description
 from fa_dynamics.sweep.result import Sweep, open_sweep
-from fa_dynamics.sweep.run import STATUS, Done, work_of
+from fa_dynamics.sweep.run import STATUS, Done, Work, work_of
 from fa_dynamics.sweep.shown import Watch, watching
 from fa_dynamics.sweep.spec import Spec, read_spec
 from fa_dynamics.sweep.store import Store, open_store, read_attributes, settle_writes
@@ -98,7 +97,10 @@ def journal_of(path: Path) -> Journal:
 def _performed(
     spec: Spec, workers: Workers, path: Path, scheduler: str | None, retry_failed: bool, progress: bool | Watch | None
 ) -> Sweep:
-    layout = lay_out(spec) if read_attributes(path) is None else None  # a bad sweep must not leave a folder
+    work, layout = work_of(spec), None
+    if read_attributes(path) is None:
+        with _starting(work, workers if scheduler is None else 1):
+            layout = lay_out(spec)  # before there is a folder: a bad sweep must not leave one
     _make_folder(path)
     journal = journal_of(path)
     with locked(path), settled():
@@ -106,17 +108,21 @@ def _performed(
         pending, full = _what_is_left(kept, journal, retry_failed)
         for block in full:
             kept.compact(block, journal)
-        work = work_of(spec, kept.depth, description(spec)["files"])
         if pending.size:
-            runs: Generator[Done, None, None]
-            if scheduler is not None:
-                runs = dask_runs(work, pending.tolist(), scheduler)
-            else:
-                runs = local_runs(work, pending.tolist(), workers)
+            runs = dask_runs(work, pending, scheduler) if scheduler else local_runs(work, pending, workers)
             with watching(kept.runs - len(pending), kept.runs, progress) as watch, closing(runs):
                 _keep(kept, journal, pending, runs, watch)
         journal.close()
     return open_sweep(path)
+
+
+def _starting(work: Work, workers: Workers) -> AbstractContextManager[None]:
+    """Worker processes get ready while this one checks the grid: each takes a second or two for it."""
+    if callable(workers) or min(int(workers), work.spec.runs) == 1:
+        return nullcontext()
+    from fa_dynamics.sweep.pool import starting
+
+    return starting(work, int(workers))
 
 
 @contextmanager
@@ -129,7 +135,7 @@ def settled() -> Iterator[None]:
         raise
 
 
-def _what_is_left(kept: Store, journal: Journal, retry_failed: bool) -> tuple[Any, list[range]]:
+def _what_is_left(kept: Store, journal: Journal, retry_failed: bool) -> tuple[Pending, list[range]]:
     """Runs to do, and blocks of which all runs are done but not all are in the store."""
     status = kept.status()
     finished = status != 0
@@ -146,7 +152,7 @@ def _what_is_left(kept: Store, journal: Journal, retry_failed: bool) -> tuple[An
     return np.flatnonzero(~finished), [block for block in blocks if finished[block.start : block.stop].all()]
 
 
-def _keep(kept: Store, journal: Journal, pending: Any, runs: Iterator[Done], watch: Watch) -> None:
+def _keep(kept: Store, journal: Journal, pending: Pending, runs: Iterator[Done], watch: Watch) -> None:
     missing = np.zeros(kept.runs, dtype=bool)
     missing[pending] = True
     count = kept.runs - len(pending)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from fa_dynamics.sweep.layout import lay_out
-from fa_dynamics.sweep.points import description
 from fa_dynamics.sweep.run import do, work_of
 from fa_dynamics.sweep.spec import Spec, read_spec
 
@@ -70,7 +69,7 @@ def estimate(spec: str | Path | Mapping[str, Any] | Spec, workers: int = 1) -> E
     """
     asked = read_spec(spec)
     layout = lay_out(asked)
-    work = work_of(asked, layout.sizes["layer"], description(asked)["files"])
+    work = work_of(asked)
     began, times, failed = time.perf_counter(), [], []
     for run in np.unique(np.linspace(0, asked.runs - 1, SAMPLES).round().astype(int)).tolist():
         do(work, run)  # derives and compiles, which is done once per shape

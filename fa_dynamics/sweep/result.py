@@ -49,17 +49,17 @@ class Sweep:
 
     def failures(self) -> list[dict[str, Any]]:
         """Coordinates, seed and reason of every run that ended otherwise than 'completed'."""
-        status = self.data["status"]
-        codes = status.values
-        axes = [str(dim) for dim in status.dims]
-        rows = []
-        for place in zip(*np.nonzero(codes > STATUS.index("completed")), strict=True):
-            at = dict(zip(axes, (int(index) for index in place), strict=True))
-            row = {axis: self.data[axis].values[index] for axis, index in at.items()}
-            row = {axis: value.item() if isinstance(value, np.generic) else value for axis, value in row.items()}
-            row |= {"seed": int(self.data["seed"].values[place]), "status": STATUS[codes[place]]}
-            rows.append(row | {"reason": str(self.data["message"].isel(at).values[()])})
-        return rows
+        codes = self.data["status"].values
+        places = list(zip(*np.nonzero(codes > STATUS.index("completed")), strict=True))
+        if not places:
+            return []
+        axes = {str(dim): self.data[dim].values.tolist() for dim in self.data["status"].dims}
+        seeds, reasons = self.data["seed"].values, self.data["message"].values
+        return [
+            {axis: values[index] for (axis, values), index in zip(axes.items(), place, strict=True)}
+            | {"seed": int(seeds[place]), "status": STATUS[codes[place]], "reason": str(reasons[place])}
+            for place in places
+        ]
 
     def summary(self, levels: Sequence[float] = LEVELS) -> xarray.Dataset:
         """Quantiles over the draws, of all observables but weights: dims axes, quantile, then time, mode, ...

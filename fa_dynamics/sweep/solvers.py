@@ -56,11 +56,14 @@ class Ended:
 
 @dataclass(frozen=True, eq=False)
 class Solver:
-    """One of the functions: the public one, a check of its arguments, and a run with a seed."""
+    """One of the functions: the public one, a check of its arguments, and a run with a seed.
+
+    The last argument of `run` says whether something will be asked of it that is found between its steps.
+    """
 
     function: Callable[..., Any]
     facts: Callable[[Task | None, Mapping[str, Any]], Facts]
-    run: Callable[[Task | None, Mapping[str, Any], int], Ended]
+    run: Callable[[Task | None, Mapping[str, Any], int, bool], Ended]
 
 
 def _of_setting(setting: Setting, times: Array) -> Facts:
@@ -75,9 +78,9 @@ def _flow_facts(task: Task | None, arguments: Mapping[str, Any]) -> Facts:
     return _of_setting(plan, plan.times)
 
 
-def _flow_run(task: Task | None, arguments: Mapping[str, Any], seed: int) -> Ended:
+def _flow_run(task: Task | None, arguments: Mapping[str, Any], seed: int, watch: bool) -> Ended:
     assert task is not None
-    run = run_plan(prepare(task, **arguments, seed=seed), False)
+    run = run_plan(prepare(task, **arguments, seed=seed), False, watch)
     return Ended(run, run.status, run.message if run.status != "completed" else suspicious_drift(run) or "")
 
 
@@ -87,7 +90,7 @@ def _step_facts(task: Task | None, arguments: Mapping[str, Any]) -> Facts:
     return _of_setting(plan, np.asarray(plan.record * plan.step_size, dtype=np.float64))
 
 
-def _step_run(task: Task | None, arguments: Mapping[str, Any], seed: int) -> Ended:
+def _step_run(task: Task | None, arguments: Mapping[str, Any], seed: int, watch: bool) -> Ended:
     assert task is not None
     run = run_steps(prepare_steps(task, **arguments, seed=seed), False)
     return Ended(run, run.status, run.message if run.status != "completed" else suspicious_drift(run) or "")
@@ -114,7 +117,7 @@ def _mode_facts(task: Task | None, arguments: Mapping[str, Any]) -> Facts:
     return Facts(times, (1,) * (depth + 1), {"correlation": correlation, "curvature": curvature, "target": target})
 
 
-def _mode_run(task: Task | None, arguments: Mapping[str, Any], seed: int) -> Ended:
+def _mode_run(task: Task | None, arguments: Mapping[str, Any], seed: int, watch: bool) -> Ended:
     return Ended(solve_modes(**_mode_arguments(task, arguments)), "completed", "")
 
 
@@ -125,11 +128,15 @@ SOLVERS = {
 }
 
 
+OWN = ("task", "seed", "progress", "watch")
+"""Arguments that follow from other keys of a sweep."""
+
+
 @lru_cache(maxsize=8)
 def parameters_of(solver: str) -> dict[str, inspect.Parameter]:
-    """What may be fixed or varied: all arguments but the task, the seed and the progress bar."""
+    """What may be fixed or varied: all arguments but those that the sweep itself decides."""
     signature = inspect.signature(SOLVERS[solver].function)
-    return {name: given for name, given in signature.parameters.items() if name not in ("task", "seed", "progress")}
+    return {name: given for name, given in signature.parameters.items() if name not in OWN}
 
 
 def build_task(given: Mapping[str, Any] | Task | None) -> Task | None:

@@ -43,8 +43,6 @@ class Store:
         Number of values of every axis and of draws; how many of them share a chunk.
     names
         Observables.
-    depth
-        Number of layers, the largest of the grid.
     """
 
     path: Path
@@ -52,7 +50,6 @@ class Store:
     shape: tuple[int, ...]
     block: tuple[int, ...]
     names: tuple[str, ...]
-    depth: int
 
     @property
     def runs(self) -> int:
@@ -173,7 +170,6 @@ def _opened(path: Path) -> Store:
         shape=tuple(group["status"].shape),
         block=tuple(group["status"].chunks),
         names=tuple(attributes["observables"]),
-        depth=int(attributes["depth"]),
     )
 
 
@@ -229,7 +225,6 @@ def _make(spec: Spec, layout: Layout, path: Path, text: str) -> None:
         {
             "coordinate_names": [*axes, *numbered, *layout.tables, "seed", "status", "message"],
             "observables": list(layout.variables),
-            "depth": layout.sizes["layer"],
             "solver": spec.solver,
             "axes": list(axes),
             "versions": versions(),

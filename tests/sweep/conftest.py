@@ -39,12 +39,13 @@ def spec_file(tmp_path):
 
 @pytest.fixture
 def start():
-    """Start the command; kill what is left of it in the end."""
+    """Start the command, after some statements, as a group of processes; kill what is left of it in the end."""
     running: list[subprocess.Popen[str]] = []
 
-    def run(*arguments: object) -> subprocess.Popen[str]:
+    def run(*arguments: object, first: str = "") -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, "sweep", *map(str, arguments)],
+            [sys.executable, "-c", f"{first}\n{COMMAND}", "sweep", *map(str, arguments)],
+            start_new_session=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -85,7 +85,7 @@ def test_bad_use_is_one_line(call, spec_file, tmp_path):
 
 
 def test_failed_runs_end_with_exit_code_1(call, spec_file, tmp_path, monkeypatch):
-    def fail(plan, progress):
+    def fail(*plan):
         raise ArithmeticError("on purpose")
 
     with monkeypatch.context() as patch:

@@ -16,7 +16,7 @@ from fa_dynamics.errors import InputError
 from fa_dynamics.sweep import cluster as cluster_module
 from fa_dynamics.sweep import sweep
 
-pytest.importorskip("distributed")
+distributed = pytest.importorskip("distributed")
 
 
 def _free_port() -> int:
@@ -59,6 +59,9 @@ def test_a_killed_worker_changes_nothing(cluster, spec_file, tmp_path):
     def kill_one(done, of):
         if done >= 5 and not killed:
             assert kept(store) == done
+            with distributed.Client(address, set_as_default=False) as other:
+                assert len(other.processing()) == 2
+                assert all(other.processing().values())  # the one that is killed has runs in its hands
             os.kill(workers[0].pid, signal.SIGKILL)
             killed.append(done)
 

@@ -119,10 +119,10 @@ def test_failures_are_kept_with_their_reason_and_tried_again(tmp_path):
     }
     from fa_dynamics.sweep.solvers import run_plan as real
 
-    def fragile(plan, progress):
+    def fragile(plan, *rest):
         if plan.sizes[1] == 3:
             raise ValueError("no\nluck")
-        return real(plan, progress)
+        return real(plan, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(solvers_module, "run_plan", fragile)
@@ -157,7 +157,7 @@ def test_blocks_are_consecutive_runs_and_chunks(room, shape, monkeypatch):
     monkeypatch.setattr(layout_module, "BLOCK_RUNS", room)
     spec = read_spec({"task": TASK, "fixed": {"t_end": 1.0}, "draws": shape[-1], "grid": _axes(shape[:-1])})
     block = block_shape(spec, Layout({}, {}, {}))
-    store = Store(None, None, spec.shape, block, (), 2)
+    store = Store(None, None, spec.shape, block, ())
     covered = np.zeros(spec.shape, dtype=int)
     for runs in {store.block_of(run) for run in range(store.runs)}:
         assert all(store.block_of(run) == runs for run in runs)
