@@ -11,19 +11,21 @@ from page import RESULTS, Goal, goal_table
 
 PAGES = {
     "flows": "one full matrix flow (A)",
-    "modes": "mode-learning curves (B), with goals of its own on its page",
+    "modes": "mode-learning curves (B)",
     "many": "many draws of a small network (C)",
     "latency": "imports, derive and compile, the first minute (D)",
     "velocity": "the generated velocity beside a hand-written one",
     "memory": "peak memory of one large flow",
     "growth": "exponents of width, depth, modes and draws",
+    "sweeps": "sweeps of many runs: efficiency, overhead, memory, interruption",
 }
 
 
 def goals_in(folder: Path) -> list[Goal]:
     """The goals of all pages that have been made."""
     files = [folder / f"{name}.json" for name in PAGES]
-    return [Goal(**goal) for file in files if file.exists() for goal in json.loads(file.read_text())["goals"]]
+    kept = [json.loads(file.read_text()) for file in files if file.exists()]
+    return [Goal(**goal) for page in kept for goal in page.get("goals", [])]
 
 
 def main() -> int:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import peers
 import reference
 from ensembles import Array, Chain, workload
+from page import LEVEL, Goal, machine, save, shown
 from peers import Solve, available
 from threadpoolctl import threadpool_limits
 from work_precision import work_precision
@@ -29,8 +29,14 @@ HERE = Path(__file__).parent
 GOAL = 1e-10
 """Largest error of the worst mode."""
 
-LEVEL = 1.2
-"""Ratios below are no difference."""
+WANTED: dict[tuple[int, int], dict[str, float]] = {
+    **{(depth, 8): {"5 ms": 0.0} for depth in (2, 3, 4)},
+    (2, 1000): {"heyoka": 1 / 1.2, "stacked": 3.0},
+    (3, 1000): {"heyoka": 0.5, "stacked": 3.0},
+    (2, 100_000): {"heyoka": 2.0},
+    (3, 100_000): {"heyoka": 1.2},
+}
+"""(depth, modes) -> the time of a rival over ours, at least; a slider has a clock."""
 
 RTOLS = (1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 3e-14)
 SLOW = 5000
@@ -164,11 +170,6 @@ def measured(case: Case, methods: list[Method], repeats: int) -> Iterator[Measur
         yield Measured(method.name, seconds, firsts[which], errors[which], part < count)
 
 
-def shown(seconds: float) -> str:
-    """A duration in ms or s."""
-    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
-
-
 def section(title: str, found: list[Measured]) -> str:
     """A workload as a table."""
     lines = [f"### {title}", "", "| method | time | over ours | worst error | first call |", "|---|---|---|---|---|"]
@@ -190,28 +191,15 @@ def one_core() -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
-def machine() -> str:
-    """What it ran on."""
-    model = platform.processor() or platform.machine()
-    listing = Path("/proc/cpuinfo")
-    if listing.exists():
-        names = [
-            line.split(":")[1].strip() for line in listing.read_text().splitlines() if line.startswith("model name")
-        ]
-        model = names[0] if names else model
-    packages = ("fa_dynamics", "numpy", "scipy", "heyoka", "diffrax", "jax")
-    versions = ", ".join(f"{name} {version(name)}" for name in packages if available(name))
-    missing = [name for name in ("heyoka", "diffrax") if not available(name)]
-    absent = f" Not installed, hence not measured: {', '.join(missing)}." if missing else ""
-    return f"{model}, {platform.system()}, Python {platform.python_version()}, {versions}.{absent}"
-
-
-def page(sections: list[str], command: str, figure: str | None) -> str:
-    """The results page."""
-    text = [
+def page(sections: list[str], command: str, figure: str) -> list[str]:
+    """The results page, but for its goals."""
+    told = machine(
+        ("fa_dynamics", "numpy", "scipy", "heyoka", "diffrax", "jax"), "One process on one core, one thread,"
+    )
+    return [
         "# Mode-learning curves beside peers",
         "",
-        f"{machine()} One process on one core, one thread, float64; methods take turns, medians. Made by `{command}`.",
+        f"{told} Methods take turns, medians. Made by `{command}`.",
         "",
         "Workload: theta standard normal, |b| uniform in [0.3, 1.5] with either sign, sigma log-uniform in [0.1, 4], "
         "lambda = 1, times equally spaced on [0, 20] (`ensembles.workload`, seed 0). Tolerances of the others are the "
@@ -220,10 +208,27 @@ def page(sections: list[str], command: str, figure: str | None) -> str:
         f"one solve. ~: extrapolated from the first modes ({SLOW}; 50 for the loop). Ratios below {LEVEL} are level.",
         "",
         *sections,
+        f"![time against achieved error]({figure})",
+        "",
     ]
-    if figure:
-        text += [f"![time against achieved error]({figure})", ""]
-    return "\n".join(text)
+
+
+def goals(depth: int, modes: int, found: Sequence[Measured]) -> list[Goal]:
+    """What issues ask of a workload, and what was reached."""
+    ours, named = found[0], f"B, L = {depth}, {modes:,} modes"
+    reached = []
+    for rival, wanted in WANTED.get((depth, modes), {}).items():
+        if rival == "5 ms":
+            told = f"{1e3 * ours.seconds:.1f} ms"
+            reached.append(Goal(named, "the clock", "under 5 ms", told, ours.seconds < 0.005))
+            continue
+        others = [one for one in found[1:] if one.name.startswith(rival)]
+        if others:
+            times = min(one.seconds for one in others) / ours.seconds
+            right = ours.error <= GOAL
+            told = f"{times:.2f}x, worst error {ours.error:.1e}"
+            reached.append(Goal(named, rival, f">= {wanted:g}x, error <= 1e-10", told, times >= wanted and right))
+    return reached
 
 
 def main() -> int:
@@ -236,6 +241,8 @@ def main() -> int:
     given = parser.parse_args()
     out = Path(given.out) if given.out else None if given.quick else HERE / "results"
     sections: list[str] = []
+    aimed: list[Goal] = []
+    everything: list[dict[str, Any]] = []
     depths = (2, 3) if given.quick else (2, 3, 4, 5)
     t = np.linspace(0, 20, 200)
     cases = []
@@ -253,14 +260,15 @@ def main() -> int:
             for title, case, repeats in posed:
                 found = list(measured(case, methods_of(case, tried, given.quick), repeats))
                 sections.append(section(f"L = {depth}, {title}", found))
+                aimed += goals(depth, len(case.inputs[2]), found)
+                everything += [{"depth": depth, "modes": len(case.inputs[2]), **asdict(one)} for one in found]
                 print(sections[-1], flush=True)
-        figure = None
         if out:
             out.mkdir(parents=True, exist_ok=True)
             figure = "modes-work-precision.png"
             work_precision(cases[:2], (1e-7, *RTOLS), 5, out / figure)
-            (out / "modes.md").write_text(page(sections, "python benchmarks/modes.py", figure))
-            print(f"written: {out / 'modes.md'}")
+            text = page(sections, "python benchmarks/modes.py", figure)
+            save(out, "modes", text, {"measured": everything}, aimed)
     return 0
 
 
