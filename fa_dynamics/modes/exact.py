@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fa_dynamics.modes.entry import last_entry
 from fa_dynamics.modes.motion import EPS, Index, Motion
-from fa_dynamics.modes.panels import NODES, Panels, build
+from fa_dynamics.modes.panels import CONVERGED, CONVERGED_DEEP, NODES, Panels, build
 from fa_dynamics.modes.tail import Tail, evaluate, natural_scale, tail
 
 Array = NDArray[np.float64]
@@ -78,7 +78,8 @@ class ExactModes:
         end[moving] = FOLDS + np.log(np.maximum(1.0, np.abs(before - target) / size))
         chosen, tails = self.tails
         end[chosen] = np.log(motion.distance[chosen] / tails.distance)
-        return build(self._rate, self.rounding, len(motion.sigma), moving, motion.seam, end)
+        converged = CONVERGED if len(motion.theta) <= 4 else CONVERGED_DEEP
+        return build(self._rate, self.rounding, len(motion.sigma), moving, motion.seam, end, converged)
 
     @cached_property
     def joined(self) -> Array:

@@ -41,9 +41,11 @@ PIECES = 3
 TOGETHER = 512
 """Panels whose rates are computed at once: what is computed for them stays in the second-level cache."""
 
-CONVERGED, NOISE = 1e-14, 10.0
+CONVERGED, CONVERGED_DEEP, NOISE = 1e-14, 1e-13, 10.0
 """A series is taken when its last two coefficients, relative to its smallest value, are below this much, or below this
-many times the rounding error of its values. Where a ghost lets go, what is short for the slow part is long after it."""
+many times the rounding error of its values. The second number is for chains deeper than four layers, of degree 31 or
+63, whose values are rounded by more than the first. Where a ghost lets go, what is short for the slow part is long
+after it."""
 
 SUSPECT = 0.05
 """Width below which a panel that has not converged may be short of digits, not of pieces."""
@@ -181,7 +183,9 @@ class Panels:
         return np.asarray(goal / (weights @ rates / 2))
 
 
-def build(rate: Rate, rounding: Rate, modes: int, active: Index, seam: Array, end: Array) -> Panels:
+def build(
+    rate: Rate, rounding: Rate, modes: int, active: Index, seam: Array, end: Array, converged: float = CONVERGED
+) -> Panels:
     """Panels that represent dt/du of every active mode from u = 0 to its `end`.
 
     Parameters
@@ -196,6 +200,8 @@ def build(rate: Rate, rounding: Rate, modes: int, active: Index, seam: Array, en
         (modes,): where one panel ends and another begins, if that is before the end.
     end
         (modes,): where to stop.
+    converged
+        Size of the last coefficients of a series that is taken, relative to its smallest value.
     """
     middle = np.minimum(seam, end)[active]
     middle = np.where(end[active] - middle < NARROW, end[active], middle)
@@ -211,7 +217,7 @@ def build(rate: Rate, rounding: Rate, modes: int, active: Index, seam: Array, en
         pieces = np.empty(len(mode), dtype=int)
         for begin in range(0, len(mode), TOGETHER):
             some = slice(begin, begin + TOGETHER)
-            found, pieces[some] = _tried(rate, rounding, mode[some], left[some], width[some])
+            found, pieces[some] = _tried(rate, rounding, mode[some], left[some], width[some], converged)
             series.append(found)
         tried.append((mode, left, width, pieces))
         mode, left, width = _divided(mode, left, width, np.where(pieces == 1, 0, pieces))
@@ -231,12 +237,14 @@ def build(rate: Rate, rounding: Rate, modes: int, active: Index, seam: Array, en
     return Panels(first, left, width, began, lasts, taken)
 
 
-def _tried(rate: Rate, rounding: Rate, mode: Index, left: Array, width: Array) -> tuple[Array, Index]:
+def _tried(
+    rate: Rate, rounding: Rate, mode: Index, left: Array, width: Array, converged: float
+) -> tuple[Array, Index]:
     """The series of dt/du on panels, and the number of pieces into which each has to be divided; 1 if it may stay."""
     u = left + width * (NODES[:, None] + 1) / 2
     rates = rate(mode, u)
     series = FIT @ rates
-    tail, least = np.abs(series[-1]) + np.abs(series[-2]), CONVERGED * rates.min(axis=0)
+    tail, least = np.abs(series[-1]) + np.abs(series[-2]), converged * rates.min(axis=0)
     good = (tail <= least) | (width <= SMALLEST)
     open_ = np.flatnonzero(~good & (width < SUSPECT))
     if len(open_):  # what rounding leaves does not fall below it
