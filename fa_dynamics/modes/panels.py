@@ -237,9 +237,7 @@ def build(
     return Panels(first, left, width, began, lasts, taken)
 
 
-def _tried(
-    rate: Rate, rounding: Rate, mode: Index, left: Array, width: Array, converged: float
-) -> tuple[Array, Index]:
+def _tried(rate: Rate, rounding: Rate, mode: Index, left: Array, width: Array, converged: float) -> tuple[Array, Index]:
     """The series of dt/du on panels, and the number of pieces into which each has to be divided; 1 if it may stay."""
     u = left + width * (NODES[:, None] + 1) / 2
     rates = rate(mode, u)
