@@ -61,7 +61,7 @@ def _print_summary(found: dict[str, Any], panels: tuple[Panel, ...]) -> None:
         times = [record["learning_time"][level][row] for record in found["panels"].values() for level in levels]
         rows.append([str(mode), number(target, 3), *map(number, times)])
     print_table(
-        "Learning times (1 / curvature), after which a mode stays within 1 - level of its target", columns, rows
+        "Learning times (learning rate x steps), after which a mode stays within 1 - level of its target", columns, rows
     )
     for name, record in found["panels"].items():
         drift = max(record["invariant_drift"].values())

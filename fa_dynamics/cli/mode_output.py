@@ -41,7 +41,7 @@ def print_curves(solved: Sequence[ModeCurves], level: float) -> None:
         [str(mode), number(target[mode - 1]), *(number(column[mode - 1]) for column in times)]
         for mode in spread(len(target))
     ]
-    print_table("Learning times (1 / curvature)", columns, rows)
+    print_table("Learning times (learning rate x steps)", columns, rows)
     for curves in solved:
         print("\n".join(str(curves).splitlines()[:2]))
         print(f"  order at level {level}: {curves.order(level)}")

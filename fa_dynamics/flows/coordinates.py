@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 WORTH_IT = 500
 """Numbers in a state below which calls of NumPy cost more than the numbers that could be left out."""
 
-FEW_OUTPUTS = 50
+FEW_OUTPUTS = 100
 """With more inputs per output than this, the eigenvectors of Sigma_xx cost more than some hundred products with it."""
 
 ROUNDED = 1e-14

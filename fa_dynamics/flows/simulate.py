@@ -20,7 +20,7 @@ from fa_dynamics.flows.drift import suspicious_drift
 from fa_dynamics.flows.history import History
 from fa_dynamics.flows.prepare import Plan, prepare
 from fa_dynamics.flows.solve import MAX_STEPS, Solution, solve
-from fa_dynamics.flows.threads import one_thread, threads_for
+from fa_dynamics.flows.threads import threads_for
 from fa_dynamics.flows.trajectory import Trajectory
 from fa_dynamics.measures.curve import NODES, Curve
 from fa_dynamics.measures.linear import mode_strength_of_weights
@@ -141,7 +141,7 @@ def run_plan(plan: Plan, progress: bool | Report | None = None, watch: bool = Fa
         As of `simulate`.
     """
     began = time.perf_counter()
-    with one_thread():
+    with threads_for(max(plan.sizes) ** 3):
         coordinates = coordinates_of(plan)
     compiled, depth = coordinates.compiled, len(plan.sizes) - 1
     with reporting(f"{plan.flow.rule.name} flow", progress) as report:

@@ -6,8 +6,9 @@ from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any
 
-SMALL_PRODUCTS = 2e7
-"""Multiply-adds per evaluation below which one BLAS thread beats two: the products are too short to share."""
+SMALL_PRODUCTS = 5e6
+"""Multiply-adds below which one BLAS thread does as well as two: products are too short to share. On a busy machine two
+threads that wait for each other can be ten times slower than one."""
 
 
 def threads_for(multiply_adds: float) -> Any:

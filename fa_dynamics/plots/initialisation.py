@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 CORRELATION = r"correlation $\sigma$ (output $\times$ input)"
-LEARNING_TIME = "learning time (unit: 1 / curvature)"
+LEARNING_TIME = r"learning time (learning rate $\times$ steps)"
 TEST_ERROR = "test error (output squared)"
 
 TOP = 1.1

@@ -96,4 +96,4 @@ def plot_learning_times(times: NDArray[np.float64], target: NDArray[np.float64],
         axis.set_minor_formatter(NullFormatter())
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    return finish(axes, r"target $|s_k|$ (output per input)", "learning time (unit: 1 / curvature)")
+    return finish(axes, r"target $|s_k|$ (output per input)", r"learning time (learning rate $\times$ steps)")

@@ -15,7 +15,7 @@ stays visible on white and on paper copies."""
 THEORY: dict[str, Any] = {"color": "black", "linewidth": 1.0, "dashes": (4, 3)}
 """Predicted curves, drawn over simulated ones."""
 
-TIME = r"time $t$ (unit: 1 / curvature)"
+TIME = r"time $t$ (learning rate $\times$ steps)"
 
 FEW = 8
 """Modes shown if nobody says which."""

@@ -107,7 +107,7 @@ def test_files_and_figure(found, tmp_path):
     assert [axes.get_xlabel().split("(")[1] for axes in figure.axes] == [
         "output per input)",
         "output per input)",
-        "unit: 1 / curvature)",
+        r"learning rate $\times$ steps)",
     ]
     assert all("(" in axes.get_ylabel() for axes in figure.axes)
     assert len(plot_loss_bound(data.drop_vars("bound_share")).lines) == 1  # the bound alone
