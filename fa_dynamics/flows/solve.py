@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fa_dynamics.errors import InputError, nearest
 from fa_dynamics.flows.runge_kutta import EXPLICIT, runge_kutta
-from fa_dynamics.flows.stability import LargestRate
+from fa_dynamics.flows.stability import REACH, LargestRate
 from fa_dynamics.measures.curve import NODES, Curve
 
 Array = NDArray[np.float64]
@@ -164,7 +164,7 @@ def solve(
             explicit = hasattr(make, "between")
             fun = velocity if explicit else watched
             solver = make(fun, 0.0, y0, t_end, rtol=rtol, atol=atol, max_step=max_step)
-            rate = LargestRate(velocity, y0.size, members) if _is_explicit(solver) else None
+            rate = _largest_rate(solver, velocity, members)
             while solver.status == "running":
                 if rate is not None:
                     solver.max_step = min(max_step, rate.longest_step(solver.t, solver.y, solver.f, solver.h_abs))
@@ -237,10 +237,14 @@ class _Watched:
         return value
 
 
-def _is_explicit(solver: Any) -> bool:
+def _largest_rate(solver: Any, velocity: Velocity, members: int) -> LargestRate | None:
+    """Of an explicit method's steps; others need none."""
     from scipy import integrate
 
-    return isinstance(solver, integrate.DOP853 | integrate.RK45 | integrate.RK23)
+    for name, reach in REACH.items():
+        if isinstance(solver, getattr(integrate, name)):
+            return LargestRate(velocity, solver.n, members, reach)
+    return None
 
 
 def _between(solver: Any, times: Array, out: Array | None = None) -> Array:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-REACH = 3.0
-"""Largest |h lambda| allowed. DOP853 is stable to 6, RK45 to 3.3, RK23 to 2.5; at 4 the errors above are gone."""
+REACH = {"DOP853": 4.5, "RK45": 3.0, "RK23": 2.3}
+"""Largest |h lambda| allowed. DOP853 is stable to 6, and at 5 the errors above are gone; RK45 is stable to 3.3, RK23 to
+2.5."""
 
 SETTLED = 10
 """Evaluations after which the followed direction is known."""
@@ -42,10 +43,14 @@ class LargestRate:
         Of the state.
     members
         Into so many equal parts, which do not feel each other, the state falls apart: each has a largest rate.
+    reach
+        Largest |h lambda| allowed.
     """
 
-    def __init__(self, velocity: Callable[[float, Array], Array], size: int, members: int = 1) -> None:
-        self.velocity = velocity
+    def __init__(
+        self, velocity: Callable[[float, Array], Array], size: int, members: int = 1, reach: float = 3.0
+    ) -> None:
+        self.velocity, self.reach = velocity, reach
         self.direction = np.random.default_rng(0).standard_normal((members, size // members))
         self.direction /= np.linalg.norm(self.direction, axis=1, keepdims=True)
         self.evaluations, self.waited, self.patience = 0, 0, 1
@@ -75,7 +80,7 @@ class LargestRate:
         rate = _norms(change)
         known = np.isfinite(rate) & (rate > 0)
         self.direction = np.divide(change, rate, out=self.direction.copy(), where=known)
-        before, self.longest = self.longest, REACH / float(rate[known].max()) if known.any() else np.inf
+        before, self.longest = self.longest, self.reach / float(rate[known].max()) if known.any() else np.inf
         steady = abs(self.longest - before) < STEADY * before < np.inf
         self.patience = min(2 * self.patience, RARELY) if steady else 1
         return self.longest
