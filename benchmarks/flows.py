@@ -227,6 +227,26 @@ below 1.2 are level.
 """
 
 
+TRIED = """## What was tried where a goal is missed
+
+- Fewer numbers: rows that stand still are left out, inputs are turned to the eigenvectors of Sigma_xx. The rows "our
+  reduction by hand" are the same reduction with other integrators: what they save and ours saves is the same, and
+  diffrax on it is as fast as ours, or faster where calls of Python count (below some hundred units).
+- Fewer products: the generated velocity takes what a hand-written one takes ([velocity](velocity.md)); it is 60 to 80 %
+  of our time at 256 units and more. The floor is measured with operands that stay in the cache, and without the three
+  passes of E = Sigma_yx - P diag(lambda).
+- Fewer copies: stages are rows of one matrix, written in place, and output times of a step are one product. What is
+  left in `between` at 131,072 states is the operating system handing out fresh memory for the results.
+- Fewer evaluations: the largest rate is followed by one evaluation in eight where it stands still. Without it RK45
+  stepped to the edge of its stability, where its dense output fails by more than its tolerance.
+- One BLAS thread below 5e6 multiply-adds an evaluation, two above: measured at 64 to 784 units; two gain at most 1.8.
+- Set-up: a thin SVD for the modes, bases only for starts that ask for them, compiled functions kept. The eigenvectors
+  of 784 inputs take 50 to 80 ms, once per task. At (64, 32, 10, 2) checks, modes and drift are a third of our time.
+- Not tried: compiled code, tableaus with fewer stages or longer steps than SciPy's, a solver that keeps the state in
+  the shape of its matrices.
+"""
+
+
 def size_of(text: str) -> Size:
     """(n_0, h, n_L, L) from its text."""
     inputs, hidden, outputs, depth = (int(part) for part in text.split("-"))
@@ -262,6 +282,7 @@ def main() -> int:
         sections = ["# One matrix flow beside peers", "", machine(PACKAGES, "One process, two threads at most.")]
         sections += [f"Made by `python benchmarks/flows.py`.\n\n{INTRODUCTION}", *map(section, all_found)]
         sections += work_precision(curves, out) if curves else []
+        sections.append(TRIED)
         data = {"cases": [asdict(found) for found in all_found]}
         save(out, "flows", sections, data, [goal for found in all_found for goal in goals_of(found)])
     return 0
