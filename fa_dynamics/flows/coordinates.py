@@ -19,6 +19,7 @@ from fa_dynamics.derive.moving_rows import MovingRows, moving_rows
 from fa_dynamics.flows.flat import splitter
 from fa_dynamics.flows.prepare import Setting
 from fa_dynamics.flows.runge_kutta import InPlace
+from fa_dynamics.measures.linear import times
 
 Array = NDArray[np.float64]
 
@@ -170,7 +171,7 @@ def in_bases(matrix: Array, above: Array | None, below: Array | None) -> Array:
 
 def out_of_bases(matrix: Array, above: Array | None, below: Array | None) -> Array:
     """Q_above X Q_below^T, with only as many columns of Q_above as X has rows; None is the identity."""
-    turned = matrix if below is None else matrix @ below.mT
+    turned = matrix if below is None else times(matrix, below.T) if below.ndim == 2 else matrix @ below.mT
     return turned if above is None else above[..., : matrix.shape[-2]] @ turned
 
 

@@ -67,8 +67,13 @@ def mode_strength(end_to_end: Array, output_basis: Array, input_basis: Array) ->
     ndarray
         (..., modes), in units of output per input.
     """
-    strength: Array = np.einsum("...ok,ok->...k", end_to_end @ input_basis, output_basis)
+    strength: Array = np.einsum("...ok,ok->...k", times(end_to_end, input_basis), output_basis)
     return strength
+
+
+def times(stack: Array, matrix: Array) -> Array:
+    """Every matrix of a stack (..., rows, n) times one matrix (n, columns), as one product of BLAS."""
+    return np.asarray((stack.reshape(-1, stack.shape[-1]) @ matrix).reshape(*stack.shape[:-1], matrix.shape[-1]))
 
 
 def singular_values(matrices: Array) -> Array:

@@ -265,8 +265,8 @@ class Task:
         """Losses of many maps, (..., n_L, n_0) -> (...); of maps that are not finite, inf or nan."""
         # entries of a diverged map may overflow
         with np.errstate(over="ignore", invalid="ignore"):
-            excess = (maps - self.least_squares) @ self._input_root
-            return np.asarray(self.best_loss + 0.5 * np.sum(excess**2, axis=(-2, -1)))
+            excess = (maps - self.least_squares).reshape(-1, self.n_inputs) @ self._input_root
+            return np.asarray(self.best_loss + 0.5 * np.sum((excess**2).reshape(maps.shape), axis=(-2, -1)))
 
     @cached_property
     def _input_root(self) -> Array:
