@@ -51,5 +51,8 @@ shown = np.isfinite(high) & (target != 0)
 _, axes = plt.subplots(layout="constrained")
 axes.errorbar(target[shown], middle[shown], [(middle - low)[shown], (high - middle)[shown]], fmt="o", capsize=3)
 shown = axes.set(
-    xscale="log", yscale="log", xlabel="target $s_k$ (output per input)", ylabel=r"half-time (learning rate $\times$ steps)"
+    xscale="log",
+    yscale="log",
+    xlabel="target $s_k$ (output per input)",
+    ylabel=r"half-time (learning rate $\times$ steps)",
 )
