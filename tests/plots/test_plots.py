@@ -18,7 +18,7 @@ from fa_dynamics.errors import InputError, IntegrationWarning
 from fa_dynamics.plots.style import layer_styles, rank_colours, spread
 
 SPECTRUM = [2.0, 1.0, 0.5]
-UNITS = ("dimensionless", "curvature", "output")
+UNITS = ("dimensionless", "learning rate", "curvature", "output")
 
 
 def simulated(task, hidden=(4, 4), rule="fa", t_end=6.0, **options):
@@ -299,7 +299,7 @@ def test_panels_stand_side_by_side_on_one_scale(run, backprop):
     assert left.get_ylim() == right.get_ylim()
     assert "output per input" in left.get_ylabel()
     for axes in (left, right):
-        assert "curvature" in axes.get_xlabel()
+        assert "learning rate" in axes.get_xlabel()
         assert len(curves(axes)) == 3
     assert texts(right) == ["mode 1", "mode 2", "mode 3"]
     assert not plt.get_fignums()
@@ -321,7 +321,7 @@ def test_panels_on_a_logarithmic_time_axis(run, backprop):
     for axes in figure.axes:
         assert axes.get_xscale() == "log"
         assert axes.get_xlim()[1] == run.t[-1]
-        assert "curvature" in axes.get_xlabel()
+        assert "learning rate" in axes.get_xlabel()
     assert "dimensionless" in figure.axes[0].get_ylabel()
 
 

@@ -191,7 +191,7 @@ def test_files_and_figure(found, tmp_path):
     assert float(data["best_test_error"].sel(start="BP", draw=0)) == ours(found, "BP", "best test error")[0]
     figure = plot_harm(data)
     assert len(figure.axes) == 3
-    assert "curvature" in figure.axes[0].get_xlabel()
+    assert "learning rate" in figure.axes[0].get_xlabel()
     assert len(figure.legends[0].get_texts()) == 5
 
 

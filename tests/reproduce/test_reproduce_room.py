@@ -244,7 +244,7 @@ def test_files_of_the_table(tmp_path):
     assert len(figure.axes) == 3
     for axes in figure.axes:
         assert "(" in axes.get_xlabel()
-    assert "curvature" in figure.axes[0].get_ylabel()
+    assert "learning rate" in figure.axes[0].get_ylabel()
     assert "output squared" in figure.axes[2].get_ylabel()
 
 
