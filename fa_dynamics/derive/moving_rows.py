@@ -8,7 +8,7 @@ the flow; that they do is proved here for every flow before it is used.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -53,23 +53,26 @@ def moving_rows(flow: Flow) -> MovingRows | None:
 
     Source: robertson2024.matrix-law, in whose proof the same constant factor appears.
     """
-    constants: dict[Any, Any] = {}
-    stand_in: dict[Any, Any] = {}
-    velocity = {matrix: w.expand(expression) for matrix, expression in flow.factored.items()}
+    network = flow.network
+    whole = {matrix: w.expand(expression) for matrix, expression in flow.factored.items()}
+    moments = {network.input_moment, network.cross_moment}
+    if moments & _matrices_in(whole.values()) or any(network.n(0) in matrix.shape for matrix in flow.feedback):
+        return None  # only the error and W_1 may know of the basis of the inputs
     if keeps_form(flow, tuple(range(flow.depth))):
-        turned = tuple(range(flow.depth))
-        for layer, matrix in enumerate(flow.network.weights[:-1], start=1):
+        constants: dict[Any, Any] = {}
+        stand_in: dict[Any, Any] = {}
+        velocity = dict(whole)
+        for layer, matrix in enumerate(network.weights[:-1], start=1):
             head, rest = _constant_head(flow, velocity[matrix])
             if head:
                 symbol = MatrixSymbol(f"R_{layer}", rows_symbol(layer), head[-1].shape[1])
                 constants[matrix] = w.assemble({head: sp.S.One}, head[0].shape[0], head[-1].shape[1])
                 stand_in[matrix] = symbol
                 velocity[matrix] = {(symbol, *word): value for word, value in rest.items()}
-    elif keeps_form(flow, (0,)):
-        turned = (0,)
-    else:
-        return None
-    return MovingRows(flow, turned, constants, stand_in, velocity)
+        # feedback that is left would have to be turned with its layers
+        if not set(flow.feedback) & (_matrices_in(velocity.values()) | set(flow.state)):
+            return MovingRows(flow, tuple(range(flow.depth)), constants, stand_in, velocity)
+    return MovingRows(flow, (0,), {}, {}, whole) if keeps_form(flow, (0,)) else None
 
 
 def rows_symbol(layer: int) -> Any:
@@ -98,9 +101,35 @@ def keeps_form(flow: Flow, turned: tuple[int, ...]) -> bool:
     replaced = {matrix: between({(matrix,): sp.S.One}, matrix.shape) for matrix in matrices}
     claims = [(w.expand(expression), matrix.shape) for matrix, expression in flow.factored.items()]
     claims.append((w.expand(flow.error), network.error_symbol.shape))
+    sizes = {network.n(layer) for layer in turned}
+    if any(_hides(words, sizes) for words, _ in claims):
+        return False
     return all(
         not w.subtract(_cancelled(w.substitute(words, replaced)), between(words, shape)) for words, shape in claims
     )
+
+
+def _matrices_in(velocities: Iterable[w.Words]) -> set[Any]:
+    """All matrix symbols, those of coefficients and inside of functions included."""
+    found: set[Any] = set()
+    for words in velocities:
+        for word, value in words.items():
+            found.update(*(factor.atoms(MatrixSymbol) for factor in word), value.atoms(MatrixSymbol))
+    return found
+
+
+def _hides(words: w.Words, sizes: set[Any]) -> bool:
+    """Whether a matrix of a turned layer stands where no product reaches it: in a function, or in a coefficient."""
+    for word, value in words.items():
+        if value.atoms(MatrixSymbol):
+            return True
+        for factor in word:
+            matrix, _ = w.split_transpose(factor)
+            if not isinstance(matrix, MatrixSymbol):
+                touched = {*matrix.shape, *(size for symbol in matrix.atoms(MatrixSymbol) for size in symbol.shape)}
+                if touched & sizes:
+                    return True
+    return False
 
 
 def _constant_head(flow: Flow, words: w.Words) -> tuple[w.Word, w.Words]:
@@ -112,8 +141,9 @@ def _constant_head(flow: Flow, words: w.Words) -> tuple[w.Word, w.Words]:
     length = 0
     while length < len(word) and not moving.intersection(word[length].atoms(MatrixSymbol)):
         length += 1
-    # a moment alone is no feedback, and what is to be left has to begin with the error
-    if not 0 < length < len(word) or word[length] != flow.network.error_symbol:
+    # what is left has to begin with the error, and a head is a product of plain matrices
+    plain = all(isinstance(w.split_transpose(factor)[0], MatrixSymbol) for factor in word[:length])
+    if not 0 < length < len(word) or word[length] != flow.network.error_symbol or not plain:
         return (), words
     return word[:length], {word[length:]: value}
 

@@ -30,7 +30,10 @@ FEW_OUTPUTS = 100
 """With more inputs per output than this, the eigenvectors of Sigma_xx cost more than some hundred products with it."""
 
 ROUNDED = 1e-14
-"""Off-diagonal entries of Sigma_xx below this fraction of its largest are the rounding of the moment itself."""
+"""Correlations of two inputs below this are the rounding of the moment itself."""
+
+BASIS_OVER_STATE = 4
+"""A hidden layer is turned if its basis has at most so many times the numbers of the state."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +145,8 @@ def _coordinates(
     if moment == "diagonal":
         moment = "identity" if (eigenvalues == 1).all() else moment
         values |= {"Sigma_xx": eigenvalues, "Sigma_yx": cross}
-    rows, stand_ins = _turn_hidden(found, feedback, bases, members is not None)
+    largest = BASIS_OVER_STATE * size / (members or 1)
+    rows, stand_ins = _turn_hidden(found, feedback, bases, members is not None, largest)
     counts = tuple(matrix.shape[-2] for matrix in stand_ins.values())
     compiled = compile_moving_rows(found, sizes, counts, moment, members is not None)
     start, still = [], []
@@ -159,8 +163,9 @@ def _coordinates(
 
 def is_diagonal(moment: Array) -> bool:
     """Whether all entries off the diagonal are rounding."""
-    off = moment - np.diag(np.diag(moment))
-    return bool(np.abs(off).max(initial=0.0) <= ROUNDED * np.abs(moment).max(initial=0.0))
+    diagonal = np.diag(moment)
+    root = np.sqrt(np.abs(diagonal))
+    return bool((np.abs(moment - np.diag(diagonal)) <= ROUNDED * np.outer(root, root)).all())
 
 
 def in_bases(matrix: Array, above: Array | None, below: Array | None) -> Array:
@@ -176,7 +181,7 @@ def out_of_bases(matrix: Array, above: Array | None, below: Array | None) -> Arr
 
 
 def _turn_hidden(
-    found: MovingRows, feedback: Mapping[str, Array], bases: list[Array | None], stacked: bool
+    found: MovingRows, feedback: Mapping[str, Array], bases: list[Array | None], stacked: bool, largest: float
 ) -> tuple[dict[int, int], dict[str, Array]]:
     """Bases of the hidden layers in which rows stand still; rows that move, by layer index; and every R_l."""
     names = [matrix.name for matrix in found.flow.state]
@@ -186,7 +191,7 @@ def _turn_hidden(
         index = names.index(matrix.name)
         factor = compile_expression(constant, stacked)(feedback)
         units, outputs = factor.shape[-2:]
-        if 2 * outputs <= units:
+        if 2 * outputs <= units and units**2 <= largest:
             basis, triangle = np.linalg.qr(factor, mode="complete")
             bases[index + 1], rows[index] = basis, outputs
             factor = triangle[..., :outputs, :]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,10 @@ class Part:
     watched: Callable[[], Curve]
     status: str
     message: str
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With the curve in the place of the function that finds it, which cannot be pickled."""
+        return self.__dict__ | {"watched": None, "curve": self.curve}
 
     @cached_property
     def curve(self) -> Curve:
@@ -96,7 +101,8 @@ def solve_members(
                 report(before + share * fraction)
 
             given = {name: matrix[members] for name, matrix in fixed.items()}
-            coordinates = coordinates_of_members(plan, [matrix[members] for matrix in initial], given, len(members))
+            own = [matrix[members] for matrix in initial]
+            coordinates = coordinates_of_members(plan, own, given, len(members))
             solution = _solve_group(
                 plan, coordinates, tell, record=None if keep_weights else _reader(plan, coordinates)
             )
@@ -112,10 +118,10 @@ def solve_members(
                 for kept, layer in zip(weights or (), history.weights(), strict=True):
                     kept[members, :reached] = np.swapaxes(layer, 0, 1)
             read = _reader(plan, coordinates)(solution.y) if keep_weights else solution.y
-            table = read.reshape(reached, count, -1)
+            table = read.reshape(reached, count, len(modes.target) + 1)
             strength[members, :reached] = np.swapaxes(table[..., :-1], 0, 1)
             loss[members, :reached] = table[..., -1].T
-            watched = partial(_watch_group, plan, coordinates, solution.n_steps)
+            watched = partial(_watch_group, plan, own, given, solution.n_steps)
             parts.append(Part(members, watched, solution.status, solution.message))
             finished += len(members)
     return tuple(parts), strength, loss, weights
@@ -152,14 +158,18 @@ def _solve_group(
     )
 
 
-def _watch_group(plan: Plan, coordinates: Coordinates, n_steps: int) -> Curve:
+def _watch_group(plan: Plan, initial: Sequence[Array], fixed: Mapping[str, Array], n_steps: int) -> Curve:
     """The same steps once more, mode strengths recorded between them."""
+    members = len(initial[0])
     if n_steps == 0:
-        return Curve(np.zeros(1), np.empty((0, len(NODES), len(coordinates.start[0]) * len(plan.task.modes.target))))
+        return Curve(np.zeros(1), np.empty((0, len(NODES), members * len(plan.task.modes.target))))
     with one_thread():
-        curve = _solve_group(replace(plan, times=plan.times[:0]), coordinates, max_steps=n_steps, watch=True).curve
-    assert curve is not None
-    return curve
+        coordinates = coordinates_of_members(plan, initial, fixed, members)
+        solution = _solve_group(replace(plan, times=plan.times[:0]), coordinates, max_steps=n_steps, watch=True)
+    if solution.status == "interrupted":
+        raise KeyboardInterrupt
+    assert solution.curve is not None
+    return solution.curve
 
 
 def _reader(plan: Plan, coordinates: Coordinates) -> Callable[[Array], Array]:
@@ -173,6 +183,7 @@ def _reader(plan: Plan, coordinates: Coordinates) -> Callable[[Array], Array]:
 
     def read(states: Array) -> Array:
         history = History(tuple(split(states)[:depth]), coordinates.still[:depth], coordinates.bases, ())
-        return history.over_end_to_end(of_maps).reshape(len(states), -1)
+        numbers = (coordinates.members or 1) * (len(modes.target) + 1)
+        return history.over_end_to_end(of_maps).reshape(len(states), numbers)
 
     return read

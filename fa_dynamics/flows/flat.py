@@ -38,7 +38,7 @@ def splitter(
             return remembered[1]
         table = state.reshape(*lead, sum(widths))
         parts: list[Array] = [table[..., first:last].reshape(*lead, *shape) for first, last, shape in layout]
-        if state.base is not None:
+        if state.base is not None and state.flags.c_contiguous:
             if len(known) == REMEMBERED:
                 known.clear()
             known[id(state)] = state, parts

@@ -160,8 +160,12 @@ def run_plan(plan: Plan, progress: bool | Report | None = None, watch: bool = Fa
             coordinates.bases,
             coordinates.start[:depth],
         ),
-        feedback={name: named.get(name, matrix) for name, matrix in plan.feedback.items()},
-        initial=dict(plan.feedback) | dict(zip(compiled.names, plan.initial, strict=True)),
+        # copies: what a user does to them must not reach the curve, which may still have to be integrated
+        feedback={name: named.get(name, matrix.copy()) for name, matrix in plan.feedback.items()},
+        initial={
+            name: matrix.copy()
+            for name, matrix in {**plan.feedback, **dict(zip(compiled.names, plan.initial, strict=True))}.items()
+        },
         decay=plan.rates,
         watched=solution.curve or partial(_watch_again, plan, coordinates, solution.n_steps),
         t_last=solution.t_last,
@@ -210,9 +214,11 @@ def _watch_again(plan: Plan, coordinates: Coordinates, n_steps: int) -> Curve:
     """The same steps once more, mode strengths recorded between them."""
     if n_steps == 0:
         return Curve(np.zeros(1), np.empty((0, len(NODES), len(plan.task.modes.target))))
-    curve = _integrate(replace(plan, times=plan.times[:0]), coordinates, True, max_steps=n_steps).curve
-    assert curve is not None
-    return curve
+    solution = _integrate(replace(plan, times=plan.times[:0]), coordinates, True, max_steps=n_steps)
+    if solution.status == "interrupted":
+        raise KeyboardInterrupt
+    assert solution.curve is not None
+    return solution.curve
 
 
 def _split(states: Array, compiled: CompiledFlow) -> dict[str, Array]:

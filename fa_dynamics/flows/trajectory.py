@@ -86,6 +86,10 @@ class Trajectory:
     feedback_start: str
     steps: Steps | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """With the curve in the place of the function that finds it, which cannot be pickled."""
+        return self.__dict__ | {"watched": self.curve}
+
     @property
     def depth(self) -> int:
         """Number of layers L."""

@@ -7,6 +7,7 @@ import pytest
 
 import fa_dynamics as fa
 from fa_dynamics.flows import ensemble_solve
+from fa_dynamics.flows.coordinates import coordinates_of_members
 from fa_dynamics.flows.ensemble import member_seeds, simulate_ensemble
 from fa_dynamics.flows.stability import LargestRate
 
@@ -45,8 +46,9 @@ def test_members_of_which_few_rows_move_equal_runs_of_all_weights(rule, hidden):
             np.testing.assert_allclose(ours[draw], theirs, rtol=0, atol=1e-8)
         np.testing.assert_allclose(many.mode_strength[draw], alone.mode_strength, rtol=0, atol=1e-8)
         np.testing.assert_allclose(many.learning_times(0.3)[draw], alone.learning_times(0.3), rtol=1e-7)
-    part = many.parts[0]
-    assert part.watched.args[1].start[0].shape == (12, 3, 6)  # of nine or eight rows three move
+    plan, initial, fixed, _ = many.parts[0].watched.args
+    found = coordinates_of_members(plan, initial, fixed, 12)
+    assert found.start[0].shape == (12, 3, 6)  # of nine or eight rows three move
 
 
 def test_one_hard_member_among_easy_ones_keeps_its_accuracy():
