@@ -19,26 +19,33 @@ Array = NDArray[np.float64]
 Solve = Callable[[], list[Array]]
 
 
+def solved(velocity: Any, solver: str, times: Array, start: Any, parameters: Any, rtol: Any) -> Any:
+    """The state at all times, from JAX's arrays to JAX's arrays."""
+    import diffrax
+    import jax.numpy as jnp
+
+    return diffrax.diffeqsolve(
+        diffrax.ODETerm(velocity),
+        getattr(diffrax, solver)(),
+        t0=times[0],
+        t1=times[-1],
+        dt0=None,
+        y0=start,
+        args=parameters,
+        saveat=diffrax.SaveAt(ts=jnp.asarray(times)),
+        stepsize_controller=diffrax.PIDController(rtol=rtol, atol=rtol * 1e-3),
+        max_steps=100_000,
+    ).ys
+
+
 def _compiled(velocity: Any, start: list[Array], parameters: Any, times: Array, solver: str) -> Any:
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    import diffrax
     import jax.numpy as jnp
 
     def solve(start: Any, parameters: Any, rtol: Any) -> Any:
-        return diffrax.diffeqsolve(
-            diffrax.ODETerm(velocity),
-            getattr(diffrax, solver)(),
-            t0=times[0],
-            t1=times[-1],
-            dt0=None,
-            y0=start,
-            args=parameters,
-            saveat=diffrax.SaveAt(ts=jnp.asarray(times)),
-            stepsize_controller=diffrax.PIDController(rtol=rtol, atol=rtol * 1e-3),
-            max_steps=100_000,
-        ).ys
+        return solved(velocity, solver, times, start, parameters, rtol)
 
     def abstract(given: Array) -> Any:
         return jax.ShapeDtypeStruct(given.shape, jnp.float64)

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from flow_diffrax import solved
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -116,8 +117,6 @@ def _vmapped(moment_bytes: bytes, cross_bytes: bytes, times_bytes: bytes, solver
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    import diffrax
-    import jax.numpy as jnp
 
     moment, cross, times = (np.frombuffer(given) for given in (moment_bytes, cross_bytes, times_bytes))
     inputs = round(len(moment) ** 0.5)
@@ -136,17 +135,6 @@ def _vmapped(moment_bytes: bytes, cross_bytes: bytes, times_bytes: bytes, solver
         return slopes
 
     def one(start: Any, backward: Any, rtol: Any) -> Any:
-        return diffrax.diffeqsolve(
-            diffrax.ODETerm(velocity),
-            getattr(diffrax, solver)(),
-            t0=times[0],
-            t1=times[-1],
-            dt0=None,
-            y0=start,
-            args=backward,
-            saveat=diffrax.SaveAt(ts=jnp.asarray(times)),
-            stepsize_controller=diffrax.PIDController(rtol=rtol, atol=rtol * 1e-3),
-            max_steps=100_000,
-        ).ys
+        return solved(velocity, solver, times, start, backward, rtol)
 
     return jax.jit(jax.vmap(one, in_axes=(0, 0, None)))

@@ -20,8 +20,6 @@ from fa_dynamics.tasks import Task
 
 Array = NDArray[np.float64]
 
-DEFAULT_START, DEFAULT_FEEDBACK = Gaussian(0.01), Gaussian(1.0)
-
 DEFAULT_TIMES = 201
 """Output times if the user names none."""
 

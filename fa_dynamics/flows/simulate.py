@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fa_dynamics.derive.compile import CompiledFlow
 from fa_dynamics.derive.lookup import RuleLike
 from fa_dynamics.errors import IntegrationWarning
 from fa_dynamics.flows.coordinates import Coordinates, coordinates_of
 from fa_dynamics.flows.drift import suspicious_drift
+from fa_dynamics.flows.flat import splitter
 from fa_dynamics.flows.history import History
 from fa_dynamics.flows.prepare import Plan, prepare
 from fa_dynamics.flows.solve import MAX_STEPS, Solution, solve
@@ -147,7 +147,7 @@ def run_plan(plan: Plan, progress: bool | Report | None = None, watch: bool = Fa
     with reporting(f"{plan.flow.rule.name} flow", progress) as report:
         solution = _integrate(plan, coordinates, watch, report)
     seconds = time.perf_counter() - began
-    named = _split(solution.y, compiled)
+    named = dict(zip(compiled.names, splitter(compiled.shapes, times=-1)(solution.y), strict=True))
     method = plan.solver["method"]
     return Trajectory(
         task=plan.task,
@@ -219,12 +219,3 @@ def _watch_again(plan: Plan, coordinates: Coordinates, n_steps: int) -> Curve:
         raise KeyboardInterrupt
     assert solution.curve is not None
     return solution.curve
-
-
-def _split(states: Array, compiled: CompiledFlow) -> dict[str, Array]:
-    ends = np.cumsum([rows * columns for rows, columns in compiled.shapes])[:-1]
-    parts = np.split(states, ends, axis=1)
-    return {
-        name: part.reshape(len(states), *shape)
-        for name, part, shape in zip(compiled.names, parts, compiled.shapes, strict=True)
-    }

@@ -14,10 +14,6 @@ from fa_dynamics.theorems.robertson2024 import better_alignment
 
 flow_room = import_module("fa_dynamics.derive.flow")
 
-# The rules here are broken on purpose: their runs diverge or drift, and warn of it, as they should. What is tested is
-# that the statements notice without that help.
-pytestmark = pytest.mark.filterwarnings("ignore::fa_dynamics.errors.IntegrationWarning")
-
 
 @pytest.fixture(autouse=True)
 def fresh():
