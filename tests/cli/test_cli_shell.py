@@ -8,6 +8,7 @@ import sys
 import time
 import warnings
 
+import psutil
 import pytest
 
 import fa_dynamics as fa
@@ -89,7 +90,9 @@ def test_ctrl_c_keeps_what_was_integrated(popen, tmp_path):
     process = popen("simulate", "--task", "teacher", "--hidden", "300,300", "--t-end", "1e6", "--out", out)
     try:
         wait_for(out.is_dir)
-        time.sleep(1.5)  # compiled, and some steps taken
+        used = psutil.Process(process.pid).cpu_times
+        enough = used().user + 3.0  # compiled, and some steps taken, however busy the machine is
+        wait_for(lambda: used().user > enough)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
     finally:

@@ -51,13 +51,22 @@ def cluster(tmp_path):
         yield address, [_start(stack, log, "dask_worker", *worker, *folder) for _ in range(2)], tmp_path / "dask.log"
 
 
+LONG = """
+task = { spectrum = [4.0, 2.0, 1.0] }
+draws = 7
+record = ["learning_times", "loss"]
+fixed = { t_end = 1000.0, t_eval = { linspace = [0, 1000, 9] }, hidden = 3 }
+grid = { rule = ["fa", "bp"] }
+"""
+
+
 def test_a_killed_worker_changes_nothing(cluster, spec_file, tmp_path):
     address, workers, log = cluster
     wait_until(lambda: log.read_text().count("Starting established connection to") >= 2)
-    spec, store, killed = spec_file(draws=8), tmp_path / "cluster.zarr", []
+    spec, store, killed = spec_file(text=LONG), tmp_path / "cluster.zarr", []
 
     def kill_one(done, of):
-        if done >= 5 and not killed:
+        if done >= 3 and not killed:
             assert kept(store) == done
             with distributed.Client(address, set_as_default=False) as other:
                 assert len(other.processing()) == 2
@@ -66,7 +75,7 @@ def test_a_killed_worker_changes_nothing(cluster, spec_file, tmp_path):
             killed.append(done)
 
     result = sweep(spec, store=store, scheduler=address, progress=kill_one)
-    assert killed == [5]
+    assert killed == [3]
     assert workers[0].wait(10) == -signal.SIGKILL
     assert workers[1].poll() is None
     assert result.complete

@@ -18,10 +18,23 @@ from fa_dynamics.sweep.journal import Journal
 from fa_dynamics.sweep.store import Store
 
 
+def pauses(after: int, seconds: float) -> str:
+    """Statements that let the process that keeps runs rest before each after the first so many: time to interfere."""
+    return f"""
+import time
+from fa_dynamics.sweep.journal import Journal
+def resting(self, done, real=Journal.write):
+    if sum(1 for _ in self.runs()) >= {after}:
+        time.sleep({seconds})
+    real(self, done)
+Journal.write = resting
+"""
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_sigkill_of_the_parent(workers, spec_file, start, tmp_path):
     spec, store = spec_file(draws=7), tmp_path / "killed.zarr"
-    process = start(spec, "--out", store, "--workers", workers)
+    process = start(spec, "--out", store, "--workers", workers, first=pauses(3, 0.25))
     wait_until(lambda: kept(store) >= 3)
     children = descendants(process.pid)
     before = kept(store)
@@ -40,7 +53,7 @@ def test_sigkill_of_the_parent(workers, spec_file, start, tmp_path):
 def test_ctrl_c_ends_soon_and_leaves_a_store_that_continues(sent_to, spec_file, start, tmp_path):
     """To the parent alone, as `kill` does; to all its processes, as a terminal does."""
     spec, store = spec_file(draws=12), tmp_path / "interrupted.zarr"
-    process = start(spec, "--out", store, "--workers", 2)
+    process = start(spec, "--out", store, "--workers", 2, first=pauses(3, 0.25))
     wait_until(lambda: kept(store) >= 3)
     children = descendants(process.pid)
     sent_to(process.pid, signal.SIGINT)
@@ -66,7 +79,7 @@ perform.settle_writes = pool._abandon = hang
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_ends_what_does_not_end_by_itself(workers, spec_file, start, tmp_path):
     spec, store = spec_file(draws=12), tmp_path / "hanging.zarr"
-    process = start(spec, "--out", store, "--workers", workers, first=HANGS)
+    process = start(spec, "--out", store, "--workers", workers, first=HANGS + pauses(3, 0.25))
     wait_until(lambda: kept(store) >= 3)
     children = descendants(process.pid)
     process.send_signal(signal.SIGINT)
@@ -230,8 +243,8 @@ def test_every_write_of_a_store_can_be_the_last(tmp_path, monkeypatch):
 
 def test_a_second_process_is_refused(spec_file, start, tmp_path):
     spec, store = spec_file(draws=12), tmp_path / "shared.zarr"
-    process = start(spec, "--out", store)
-    wait_until(lambda: kept(store) >= 1)
+    process = start(spec, "--out", store, first=pauses(1, 1000))
+    wait_until(lambda: kept(store) == 1)
     with pytest.raises(InputError, match="another process is working on"):
         sweep(spec, store=store)
     second = start(spec, "--out", store)
