@@ -11,9 +11,10 @@ import sympy as sp
 from sympy import MatrixSymbol
 
 from fa_dynamics.derive import words as w
+from fa_dynamics.derive.memory import numeric_shape, output_memory, with_memory
 from fa_dynamics.derive.moving_rows import MovingRows, rows_symbol
-from fa_dynamics.derive.numpy_code import DotInto, MatrixPrinter, ScaleInto, SumInto
-from fa_dynamics.derive.program import Program, Statement, lay_out, velocity_program
+from fa_dynamics.derive.numpy_code import MatrixPrinter
+from fa_dynamics.derive.program import Program, lay_out, velocity_program
 from fa_dynamics.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class CompiledFlow:
         Names of the arguments that `bind` needs: fixed feedback, Sigma_xx, Sigma_yx, decay rates.
     multiply_adds
         Of all matrix products of one evaluation.
+    memory_shapes
+        Of the matrices of working memory.
+    spread
+        Working memory that holds a diagonal, repeated: its number, the parameter, whether that scales rows.
     """
 
     flow: Flow
@@ -52,6 +57,7 @@ class CompiledFlow:
     parameters: tuple[str, ...]
     multiply_adds: float
     memory_shapes: tuple[tuple[int, int], ...]
+    spread: tuple[tuple[int, str, bool], ...]
     constants_function: Callable[..., list[Array]]
     velocity_function: Callable[..., list[Array]]
 
@@ -76,6 +82,8 @@ class CompiledFlow:
         values = [parameters[name] for name in self.parameters]
         constants = self.constants_function(*values)
         memory = [empty(shape) for shape in self.memory_shapes]
+        for index, name, rows in self.spread:
+            memory[index][...] = parameters[name][:, None] if rows else parameters[name]
         function = self.velocity_function
 
         def velocity_into(state: Sequence[Array], out: Sequence[Array]) -> None:
@@ -180,22 +188,23 @@ def compile_program(
     used = {symbol for words in _matrices_of(program) for symbol in words}
     fixed = tuple(matrix for matrix in flow.feedback if matrix not in flow.state and matrix in used)
     parameters = (*stand_ins, *fixed, network.input_moment, network.cross_moment, *flow.decay_rates)
-    statements, memory = _with_memory(program, numbers, diagonal)
+    plan = with_memory(program, numbers, diagonal, stacked)
     constants = [statement.target for statement in program.constants]
     return CompiledFlow(
         flow=flow,
         sizes=sizes,
         names=tuple(matrix.name for matrix in flow.state),
-        shapes=tuple(_shape(output, numbers) for output in program.outputs),
+        shapes=tuple(numeric_shape(output, numbers) for output in program.outputs),
         parameters=tuple(symbol.name for symbol in parameters),
         multiply_adds=program.multiply_adds,
-        memory_shapes=tuple(_shape(symbol, numbers) for symbol in memory),
+        memory_shapes=tuple(numeric_shape(symbol, numbers) for symbol in plan.memory),
+        spread=plan.spread,
         constants_function=_lambdify(
             parameters, [(s.target, s.expression.subs(numbers)) for s in program.constants], constants, stacked
         ),
         velocity_function=_lambdify(
-            (*flow.state, *parameters, *constants, *map(_output_memory, program.outputs), *memory),
-            statements,
+            (*flow.state, *parameters, *constants, *map(output_memory, program.outputs), *plan.memory),
+            list(plan.steps),
             list(program.outputs),
             stacked,
         ),
@@ -224,50 +233,6 @@ def _lambdify(
 def _printer(stacked: bool = False) -> MatrixPrinter:
     settings = {"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True}
     return MatrixPrinter(settings, stacked)
-
-
-def _with_memory(
-    program: Program, numbers: Mapping[Any, int], diagonal: frozenset[Any]
-) -> tuple[list[tuple[Any, Any]], list[Any]]:
-    """Give every statement the memory it writes to: an output, or working memory of its own."""
-    memory: list[Any] = []
-
-    def allocate(like: Any) -> Any:
-        memory.append(MatrixSymbol(f"m_{len(memory)}", *like.shape))
-        return memory[-1]
-
-    steps = []
-    for statement in program.statements:
-        target = statement.target
-        if not statement.product and _is_function_of_matrix(statement):
-            steps.append((target, statement.expression.subs(numbers)))
-            continue
-        home = _output_memory(target) if target in program.outputs else allocate(target)
-        if statement.product and diagonal.intersection(statement.product):
-            steps.append((target, ScaleInto(home, *statement.product, sp.sympify(statement.product[0] in diagonal))))
-        elif statement.product:
-            steps.append((target, DotInto(home, *statement.product)))
-        else:
-            scaled = any(abs(coefficient) != 1 for coefficient, _ in statement.terms[1:])
-            scratch = allocate(target) if scaled else home
-            pairs = [part for coefficient, (matrix,) in statement.terms for part in (coefficient.subs(numbers), matrix)]
-            steps.append((target, SumInto(home, scratch, *pairs)))
-    return steps, memory
-
-
-def _is_function_of_matrix(statement: Statement) -> bool:
-    ((_, operands), *others) = statement.terms
-    matrix = operands[0].arg if isinstance(operands[0], sp.Transpose) else operands[0]
-    return not others and not isinstance(matrix, MatrixSymbol)
-
-
-def _output_memory(output: Any) -> Any:
-    return MatrixSymbol(f"out_{output.name}", *output.shape)
-
-
-def _shape(matrix: Any, numbers: Mapping[Any, int]) -> tuple[int, int]:
-    rows, columns = matrix.shape
-    return numbers[rows], numbers[columns]
 
 
 @lru_cache(maxsize=256)

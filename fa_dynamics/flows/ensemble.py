@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from fa_dynamics import measures
 from fa_dynamics.derive.flow import Flow
 from fa_dynamics.derive.lookup import RuleLike
 from fa_dynamics.errors import InputError
-from fa_dynamics.flows.ensemble_solve import Part, solve_members
+from fa_dynamics.flows.ensemble_solve import Part, curves_of, solve_members
 from fa_dynamics.flows.prepare import DEFAULT_FEEDBACK, DEFAULT_START, prepare
 from fa_dynamics.flows.redraw import redraw
 from fa_dynamics.flows.simulate import simulate
@@ -54,7 +54,7 @@ class Ensemble:
     status, message
         How each member ended, (draw,).
     parts
-        Mode strengths between the accepted steps, of groups of members.
+        Groups of members that were integrated together.
     arguments
         Of `simulate`, for running a member alone.
     seconds
@@ -81,6 +81,15 @@ class Ensemble:
         return len(self.seeds)
 
     @cached_property
+    def curves(self) -> tuple[measures.Curve, ...]:
+        """Mode strengths between the accepted steps of every part, found by integrating once more."""
+        return curves_of(self.parts)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With the curves in the place of the functions that find them, which cannot be pickled."""
+        return self.__dict__ | {"curves": self.curves, "parts": tuple(replace(p, watched=None) for p in self.parts)}
+
+    @cached_property
     def completed(self) -> NDArray[np.bool_]:
         """Which members reached the last time, (draw,)."""
         return np.array([status == "completed" for status in self.status])
@@ -92,9 +101,9 @@ class Ensemble:
         """
         target = self.task.modes.target
         times = np.full((self.draws, len(target)), np.nan)
-        for part in self.parts:
+        for part, curve in zip(self.parts, self.curves, strict=True):
             if part.status == "completed":
-                found = measures.learning_times(part.curve, np.tile(target, len(part.members)), level)
+                found = measures.learning_times(curve, np.tile(target, len(part.members)), level)
                 times[part.members] = found.reshape(len(part.members), len(target))
         return times
 

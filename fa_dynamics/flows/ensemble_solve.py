@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from typing import Any
+from functools import partial
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +14,21 @@ from fa_dynamics.flows.coordinates import Coordinates, coordinates_of_members
 from fa_dynamics.flows.flat import splitter
 from fa_dynamics.flows.history import History
 from fa_dynamics.flows.prepare import Plan
+from fa_dynamics.flows.share_out import share_out
 from fa_dynamics.flows.solve import MAX_STEPS, Solution, solve
-from fa_dynamics.flows.threads import one_thread
+from fa_dynamics.flows.threads import blas_threads, one_thread
 from fa_dynamics.measures import Curve, end_to_end, mode_strength
 from fa_dynamics.measures.curve import NODES
 from fa_dynamics.progress import ignore
 
 Array = NDArray[np.float64]
 
-GROUP_STATES = 24_000
-"""Numbers in the state of one group: its stages stay within the caches, and one call of NumPy serves many members."""
+GROUP_STATES = 48_000
+"""Numbers in the state of a group: its stages stay within the caches, one call of NumPy serves many members, and it
+lasts so long that threads seldom meet at Python's lock."""
+
+MOST_THREADS = 4
+"""More would wait for Python's lock."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,24 +40,16 @@ class Part:
     members
         Their numbers.
     watched
-        A function that finds the mode strengths between accepted steps by integrating again.
+        A function that finds the mode strengths between accepted steps by integrating again, and tells the fraction
+        done; the columns of its curve are member by member, mode by mode. None in a pickle, which has the curves.
     status, message
         How they ended.
     """
 
     members: NDArray[np.int64]
-    watched: Callable[[], Curve]
+    watched: Callable[[Callable[[float], None]], Curve] | None
     status: str
     message: str
-
-    def __getstate__(self) -> dict[str, Any]:
-        """With the curve in the place of the function that finds it, which cannot be pickled."""
-        return self.__dict__ | {"watched": None, "curve": self.curve}
-
-    @cached_property
-    def curve(self) -> Curve:
-        """Mode strengths between accepted steps; columns are member by member, mode by mode."""
-        return self.watched()
 
 
 def solve_members(
@@ -82,49 +79,73 @@ def solve_members(
     parts, mode_strength, loss, weights
         Groups; (draw, time, mode); (draw, time); each layer's (draw, time, rows, columns), or None.
     """
-    draws, shapes = len(initial[0]), plan.compiled.shapes
-    depth, states = len(plan.sizes) - 1, sum(rows * columns for rows, columns in shapes)
-    modes, times = plan.task.modes, len(plan.times)
+    draws, depth, times = len(initial[0]), len(plan.sizes) - 1, len(plan.times)
+    modes, shapes = plan.task.modes, plan.compiled.shapes
     strength = np.full((draws, times, len(modes.target)), np.nan)
     loss = np.full((draws, times), np.nan)
     weights = tuple(np.full((draws, times, *shape), np.nan) for shape in shapes[:depth]) if keep_weights else None
-    per_group = max(1, GROUP_STATES // states)
-    waiting = [np.arange(first, min(first + per_group, draws)) for first in range(0, draws, per_group)]
-    parts: list[Part] = []
-    finished = 0
+    groups = np.array_split(np.arange(draws), _groups(draws * sum(rows * columns for rows, columns in shapes), draws))
+    parts: list[list[Part]] = [[] for _ in groups]
+
+    def integrate(members: NDArray[np.int64], into: list[Part], tell: Callable[[float], None]) -> bool:
+        given = {name: matrix[members] for name, matrix in fixed.items()}
+        own = [matrix[members] for matrix in initial]
+        coordinates = coordinates_of_members(plan, own, given, len(members))
+        reader = _reader(plan, coordinates)
+        solution = _solve_group(plan, coordinates, tell, record=None if keep_weights else reader)
+        if solution.status == "interrupted":
+            return False
+        if solution.status != "completed" and len(members) > 1:
+            return all(integrate(half, into, tell) for half in np.array_split(members, 2))
+        reached, count = len(solution.t), len(members)
+        if keep_weights:
+            moving = splitter(coordinates.compiled.shapes, count, -1)(solution.y)
+            history = History(tuple(moving[:depth]), coordinates.still[:depth], coordinates.bases, ())
+            for kept, layer in zip(weights or (), history.weights(), strict=True):
+                kept[members, :reached] = np.swapaxes(layer, 0, 1)
+        read = reader(solution.y) if keep_weights else solution.y
+        table = read.reshape(reached, count, len(modes.target) + 1)
+        strength[members, :reached] = np.swapaxes(table[..., :-1], 0, 1)
+        loss[members, :reached] = table[..., -1].T
+        watched = partial(_watch_group, plan, own, given, solution.n_steps)
+        into.append(Part(members, watched, solution.status, solution.message))
+        return True
+
+    def piece(group: int, tell: Callable[[float], None]) -> bool:
+        return integrate(groups[group], parts[group], tell)
+
+    # compiled here, so that threads find it so
+    coordinates_of_members(plan, [m[:1] for m in initial], {name: m[:1] for name, m in fixed.items()}, 1)
+    _side_by_side(piece, [len(members) / draws for members in groups], report)
+    return tuple(part for group in parts for part in group), strength, loss, weights
+
+
+def curves_of(parts: Sequence[Part], report: Callable[[float], None] = ignore) -> tuple[Curve, ...]:
+    """Mode strengths between the accepted steps of every part."""
+    found: dict[int, Curve] = {}
+
+    def piece(number: int, tell: Callable[[float], None]) -> bool:
+        watched = parts[number].watched
+        assert watched is not None
+        found[number] = watched(tell)
+        return True
+
+    total = sum(len(part.members) for part in parts)
+    _side_by_side(piece, [len(part.members) / total for part in parts], report)
+    return tuple(found[number] for number in range(len(parts)))
+
+
+def _side_by_side(
+    piece: Callable[[int, Callable[[float], None]], bool], shares: Sequence[float], report: Callable[[float], None]
+) -> None:
+    threads = min(blas_threads(), MOST_THREADS)
     with one_thread():  # every product is short
-        while waiting:
-            members = waiting.pop(0)
-            share = len(members) / draws
+        share_out(piece, shares, threads, report)
 
-            def tell(fraction: float, before: float = finished / draws, share: float = share) -> None:
-                report(before + share * fraction)
 
-            given = {name: matrix[members] for name, matrix in fixed.items()}
-            own = [matrix[members] for matrix in initial]
-            coordinates = coordinates_of_members(plan, own, given, len(members))
-            solution = _solve_group(
-                plan, coordinates, tell, record=None if keep_weights else _reader(plan, coordinates)
-            )
-            if solution.status == "interrupted":
-                break
-            if solution.status != "completed" and len(members) > 1:
-                waiting[:0] = np.array_split(members, 2)
-                continue
-            reached, count = len(solution.t), len(members)
-            if keep_weights:
-                moving = splitter(coordinates.compiled.shapes, count, -1)(solution.y)
-                history = History(tuple(moving[:depth]), coordinates.still[:depth], coordinates.bases, ())
-                for kept, layer in zip(weights or (), history.weights(), strict=True):
-                    kept[members, :reached] = np.swapaxes(layer, 0, 1)
-            read = _reader(plan, coordinates)(solution.y) if keep_weights else solution.y
-            table = read.reshape(reached, count, len(modes.target) + 1)
-            strength[members, :reached] = np.swapaxes(table[..., :-1], 0, 1)
-            loss[members, :reached] = table[..., -1].T
-            watched = partial(_watch_group, plan, own, given, solution.n_steps)
-            parts.append(Part(members, watched, solution.status, solution.message))
-            finished += len(members)
-    return tuple(parts), strength, loss, weights
+def _groups(states: int, draws: int) -> int:
+    """So many groups, by sizes alone: an equal ensemble is integrated alike on every machine."""
+    return 1 if states <= GROUP_STATES else min(draws, 2 * ceil(states / (2 * GROUP_STATES)))
 
 
 def _solve_group(
@@ -158,14 +179,15 @@ def _solve_group(
     )
 
 
-def _watch_group(plan: Plan, initial: Sequence[Array], fixed: Mapping[str, Array], n_steps: int) -> Curve:
+def _watch_group(
+    plan: Plan, initial: Sequence[Array], fixed: Mapping[str, Array], n_steps: int, tell: Callable[[float], None]
+) -> Curve:
     """The same steps once more, mode strengths recorded between them."""
     members = len(initial[0])
     if n_steps == 0:
         return Curve(np.zeros(1), np.empty((0, len(NODES), members * len(plan.task.modes.target))))
-    with one_thread():
-        coordinates = coordinates_of_members(plan, initial, fixed, members)
-        solution = _solve_group(replace(plan, times=plan.times[:0]), coordinates, max_steps=n_steps, watch=True)
+    coordinates = coordinates_of_members(plan, initial, fixed, members)
+    solution = _solve_group(replace(plan, times=plan.times[:0]), coordinates, tell, max_steps=n_steps, watch=True)
     if solution.status == "interrupted":
         raise KeyboardInterrupt
     assert solution.curve is not None

@@ -21,6 +21,11 @@ def one_thread() -> Any:
     return _libraries().limit(limits=1, user_api="blas")
 
 
+def blas_threads() -> int:
+    """Threads that BLAS would use now: what the machine has, or the user allows."""
+    return max((library["num_threads"] for library in _libraries().info()), default=1)
+
+
 @lru_cache(maxsize=1)
 def _libraries() -> Any:
     """Looked up once: that takes a millisecond."""

@@ -266,7 +266,8 @@ class Task:
         # entries of a diverged map may overflow
         with np.errstate(over="ignore", invalid="ignore"):
             excess = (maps - self.least_squares).reshape(-1, self.n_inputs) @ self._input_root
-            return np.asarray(self.best_loss + 0.5 * np.sum((excess**2).reshape(maps.shape), axis=(-2, -1)))
+            flat = excess.reshape(*maps.shape[:-2], self.cross_moment.size)
+            return np.asarray(self.best_loss + 0.5 * np.einsum("...i,...i->...", flat, flat))
 
     @cached_property
     def _input_root(self) -> Array:

@@ -90,6 +90,30 @@ def test_groups_do_not_change_results(monkeypatch):
     np.testing.assert_allclose(one.mode_strength, split.mode_strength, atol=1e-8)
 
 
+def test_threads_do_not_change_a_bit(monkeypatch):
+    monkeypatch.setattr(ensemble_solve, "GROUP_STATES", 100)
+    found = []
+    for threads in (1, 2, 3):
+        monkeypatch.setattr(ensemble_solve, "blas_threads", lambda threads=threads: threads)
+        found.append(simulate_ensemble(TASK, 3, draws=30, t_end=20.0))
+    assert len(found[0].parts) > 3
+    for other in found[1:]:
+        np.testing.assert_array_equal(found[0].mode_strength, other.mode_strength)
+        np.testing.assert_array_equal(found[0].learning_times(), other.learning_times())
+
+
+def test_an_interruption_keeps_the_groups_that_ended(monkeypatch):
+    monkeypatch.setattr(ensemble_solve, "GROUP_STATES", 100)
+
+    def stop(fraction):
+        if fraction > 0.6:
+            raise KeyboardInterrupt
+
+    many = simulate_ensemble(TASK, 3, draws=30, t_end=20.0, progress=stop)
+    assert set(many.status) == {"completed", "interrupted"}
+    np.testing.assert_array_equal(np.isfinite(many.loss).all(axis=1), many.completed)
+
+
 RUNAWAY = '''
 from fa_dynamics import FeedbackAlignment
 
