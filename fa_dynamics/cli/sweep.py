@@ -116,7 +116,7 @@ def _print_plan(plan: Estimate, workers: int, json: bool) -> None:
     print(
         f"about {duration(plan.seconds)} with workers={workers} ({1e3 * plan.seconds_per_run:.3g} ms per run, mean of "
     )
-    print(f"{plan.timed} timed runs); at most {plan.megabytes:.3g} MB on disk")
+    print(f"{plan.timed} timed runs); at most {plan.megabytes:.3g} MB on disk in the end")
     for reason in plan.failed:
         print(f"a timed run failed: {reason}")
 

@@ -58,6 +58,12 @@ class Layout:
         return tuple(self.sizes[dim] for dim in self.variables[name].dims)
 
     @property
+    def numbered(self) -> dict[str, int]:
+        """Dimensions of the store within a run, and their lengths."""
+        used = {dim for each in self.variables.values() for dim in each.dims} | {"mode"}
+        return {dim: size for dim, size in self.sizes.items() if dim in used}
+
+    @property
     def run_bytes(self) -> int:
         """Of one run, uncompressed."""
         return 8 * sum(int(np.prod(self.shape(name), dtype=np.int64)) for name in self.variables) + 16

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fa_dynamics.sweep.footprint import store_bytes
 from fa_dynamics.sweep.layout import lay_out
 from fa_dynamics.sweep.run import do, work_of
 from fa_dynamics.sweep.spec import Spec, read_spec
@@ -37,7 +38,7 @@ class Estimate:
     observables
         Shape of every observable within a run.
     megabytes
-        In the store at most, before compression.
+        Of the finished store on a disk at most, without compression.
     seconds_per_run
         Mean of the timed runs, without what is done once.
     seconds
@@ -86,7 +87,7 @@ def estimate(spec: str | Path | Mapping[str, Any] | Spec, workers: int = 1) -> E
         runs=asked.runs,
         sizes=layout.sizes,
         observables={name: layout.shape(name) for name in layout.variables},
-        megabytes=asked.runs * layout.run_bytes / 1e6,
+        megabytes=store_bytes(asked, layout) / 1e6,
         seconds_per_run=mean,
         seconds=asked.runs * mean / workers + (SETUP if workers > 1 else 0.0),
         timed=len(times),

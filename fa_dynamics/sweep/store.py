@@ -216,8 +216,7 @@ def _make(spec: Spec, layout: Layout, path: Path, text: str) -> None:
     put("draw", ("draw",), np.arange(spec.draws), description="number of the draw")
     for name, table in layout.tables.items():
         put(name, table.dims, table.values, units=table.units, description=table.description)
-    used = {dim for each in layout.variables.values() for dim in each.dims} | {"mode"}
-    numbered = coordinates_of({dim: size for dim, size in layout.sizes.items() if dim in used})
+    numbered = coordinates_of(layout.numbered)
     for name, numbers in numbered.items():
         put(name, (name,), numbers, description=f"number of the {name.replace('_', ' ')}")
     # The attributes come last: a store that has them is complete.

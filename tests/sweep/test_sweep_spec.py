@@ -137,6 +137,22 @@ def test_an_estimate_keeps_nothing(spec_file, tmp_path):
     assert (plan.runs, plan.timed, plan.failed) == (20, 5, ())
     assert plan.axes == {"rule": 2, "hidden": 2, "draw": 5}
     assert plan.observables == {"learning_times": (3,), "loss": (9,), "rank_correlation": ()}
-    assert plan.megabytes == pytest.approx(20 * (13 * 8 + 16) / 1e6)
     assert 0 < plan.seconds_per_run < 5
     assert list(tmp_path.iterdir()) == [path]
+
+
+ROOM = {
+    "many small": {"draws": 200, "record": ["loss"], "grid": {"hidden": [3, 6]}},
+    "a few large": {"draws": 6, "record": ["weights", "mode_strength"], "grid": {"hidden": [30]}},
+    "several chunks": {"draws": 700, "record": ["loss"], "grid": {"hidden": [2], "rule": ["fa", "bp"]}},
+}
+
+
+@pytest.mark.parametrize("case", ROOM)
+def test_a_store_needs_no_more_room_than_estimated(case, tmp_path):
+    fixed = {"t_end": 0.5, "rtol": 1e-3, "atol": 1e-6, "t_eval": {"linspace": [0, 0.5, 100]}}
+    spec = {"task": {"spectrum": [2.0, 1.0]}, "fixed": fixed, **ROOM[case]}
+    sweep(spec, store=tmp_path / "store.zarr")
+    sizes = [path.stat().st_size if path.is_file() else 1 for path in tmp_path.rglob("store.zarr/**/*")]
+    needed = sum(-(-size // 4096) * 4096 for size in sizes)
+    assert needed / 1e6 <= estimate(spec).megabytes < 2 * needed / 1e6
