@@ -87,16 +87,16 @@ def wait_for(condition, seconds=30.0):
 
 def test_ctrl_c_keeps_what_was_integrated(popen, tmp_path):
     out = tmp_path / "out"
-    process = popen("simulate", "--task", "teacher", "--hidden", "300,300", "--t-end", "1e6", "--out", out)
-    try:
-        wait_for(out.is_dir)
-        used = psutil.Process(process.pid).cpu_times
-        enough = used().user + 3.0  # compiled, and some steps taken, however busy the machine is
-        wait_for(lambda: used().user > enough)
-        process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=60)
-    finally:
-        process.kill()
+    with popen("simulate", "--task", "teacher", "--hidden", "300,300", "--t-end", "1e6", "--out", out) as process:
+        try:
+            wait_for(out.is_dir)
+            used = psutil.Process(process.pid).cpu_times
+            enough = used().user + 3.0  # compiled, and some steps taken, however busy the machine is
+            wait_for(lambda: used().user > enough)
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "Traceback" not in stderr
     assert "KeyboardInterrupt" not in stderr
