@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from fa_dynamics.derive.chain import Chain
 from fa_dynamics.errors import DerivationError
+from fa_dynamics.modes.pairs import Pair
 
 Array = NDArray[np.float64]
 
@@ -56,6 +57,18 @@ class Clock:
         """c_1..c_L for feedback of shape (L-1, modes), as an array (L, modes)."""
         values = _factor_function(self.factors, self.chain.feedback)(*feedback)
         return np.array([np.broadcast_to(value, feedback.shape[1:]) for value in values], dtype=float)
+
+    def rounding_of_factors(self, feedback: Array) -> Array:
+        """What `numeric_factors` leaves out, (L, modes): c_l minus its value there. 0 but for sums and products."""
+        given = [Pair.of(row) for row in feedback]
+        try:
+            values = _factor_function(self.factors, self.chain.feedback)(*given)
+        except TypeError:  # a function of feedback, which pairs do not have
+            values = []
+        missing = np.zeros((len(self.factors), feedback.shape[1]))
+        for row, value in zip(missing, values, strict=False):
+            row[:] = value.low if isinstance(value, Pair) else 0.0
+        return missing
 
 
 @lru_cache(maxsize=64)

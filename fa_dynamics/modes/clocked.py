@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fa_dynamics.modes import polynomials as poly
 from fa_dynamics.modes.limit import rest_ahead
-from fa_dynamics.modes.motion import Index, Motion, Tangent
+from fa_dynamics.modes.motion import EPS, Index, Motion, Tangent
+from fa_dynamics.modes.pairs import Pair
 from fa_dynamics.modes.tail import ORDER
 
 Array = NDArray[np.float64]
@@ -23,6 +25,10 @@ _BETWEEN: Array = np.concatenate([[0.0], 0.5 * (_LADDER[1:] + _LADDER[:-1]), [46
 
 TOGETHER = 512
 """Modes that are compared at once: what is computed for them stays in the second-level cache."""
+
+BLURRED, LEAST = 2.5e-13, 1e-3
+"""Rounding error of p, relative to its size, from which on it is computed with twice the digits; and the least size, in
+parts of the target and of p(0), that counts."""
 
 HALFWAY = float(np.log(2.0))
 """Position u up to which single weights are counted from the start, and beyond from the rest."""
@@ -36,6 +42,8 @@ class ClockMotion(Motion):
     ----------
     c
         Clock factors, (L, modes).
+    c_rounding
+        What has to be added to them for twice the digits, (L, modes); None for nothing.
 
     Notes
     -----
@@ -44,11 +52,18 @@ class ClockMotion(Motion):
     """
 
     c: Array
+    c_rounding: Array | None = None
 
     @cached_property
     def velocity_at_start(self) -> Array:
         """sigma - lambda p(0), (modes,)."""
-        return np.asarray(self.sigma - self.curvature * self.strength_at_start)
+        with np.errstate(over="ignore", invalid="ignore"):  # judged where the rest is looked for
+            return poly.error_of(self.theta, self.sigma, self.curvature)
+
+    @property
+    def side(self) -> Array:
+        """That of the error at the start, turned, (modes,): p(0) may round to s."""
+        return np.asarray(-self.direction)
 
     @cached_property
     def distance(self) -> Array:
@@ -127,6 +142,56 @@ class ClockMotion(Motion):
         start, rest = self._terms(mode, u)
         curvature = self.curvature[mode]
         return np.minimum(np.abs(self.sigma[mode]) + curvature * start, curvature * rest)
+
+    def careful_strength(self, mode: Index, u: Array) -> Array:
+        """As `strength`, with twice the digits where p is small beside its terms."""
+        strength = self.strength(mode, u)
+        scale = np.maximum(np.abs(self.target), np.abs(self.strength_at_start))[mode]
+        likely = np.abs(strength) < self._largest_terms[mode] * EPS / BLURRED
+        likely &= BLURRED * LEAST * scale < EPS * self._largest_terms[mode]
+        row, column = np.nonzero(likely)
+        if len(row):
+            own, place = mode[column], u[row, column]
+            size = np.maximum(np.abs(strength[row, column]), LEAST * scale[column])
+            blurred = EPS * self.strength_terms(own, place[None])[0] > BLURRED * size
+            row, column, own, place = row[blurred], column[blurred], own[blurred], place[blurred]
+            strength[row, column] = self._precisely(own, place[None]).rounded()[0]
+        return strength
+
+    @cached_property
+    def _largest_terms(self) -> Array:
+        """Of p on the way, (modes,): where it stops being counted from the start."""
+        largest = np.zeros_like(self.sigma)
+        largest[self.moving] = self.strength_terms(self.moving, self._switches[0][None, self.moving])[0]
+        return largest
+
+    def careful_speed(self, mode: Index, u: Array) -> Array:
+        """With twice the digits at x, which is the nearest number to its place; at the bottom of a ghost F' is 0."""
+        error = self.sigma[mode] + -self.curvature[mode] * self._precisely(mode, u)
+        return np.asarray(self.direction[mode] * error.rounded())
+
+    def _precisely(self, mode: Index, u: Array) -> Any:
+        """p with twice the digits, counted from the start."""
+        missing = np.zeros_like(self.c) if self.c_rounding is None else self.c_rounding
+        c: Any = [Pair(high, low) for high, low in zip(self.c[:, mode], missing[:, mode], strict=True)]
+        return poly.strength(poly.weights_at(self.theta[:, mode], c, self.walked(mode, u)))
+
+    def careful_rounding(self, mode: Index, u: Array) -> Array:
+        """By the rounding of x, and of the rest, which was found without such care."""
+        x, speed = self.walked(mode, u), self.careful_speed(mode, u)
+        steepness = self.curvature[mode] * np.abs(self.slope(mode, x))
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # nothing is left of a speed
+            rounding = EPS * (1 + np.abs(x) * steepness / speed + self._blur_of_rest[mode] / np.abs(self.left(mode, u)))
+        return np.where(speed > 0, rounding, np.inf)
+
+    @cached_property
+    def _blur_of_rest(self) -> Array:
+        """By how many roundings of its terms the rest may be displaced, (modes,): infinitely many on a fold."""
+        reach = np.where(np.isfinite(self.distance), self.distance, 0.0)
+        terms = poly.strength(poly.weights_at(np.abs(self.theta), np.abs(self.c), reach))
+        steepness = self.curvature * np.abs(poly.slope(self.rest, self.c))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray((np.abs(self.sigma) + self.curvature * terms) / steepness)
 
     def slope(self, mode: Index, x: Array) -> Array:
         """dp/dx, (points, n)."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fa_dynamics.modes.delays import delayed_variation, leaving, rests_exactly, vanishing_rest
 from fa_dynamics.modes.exact import FOLDS, ExactModes
 from fa_dynamics.modes.motion import EPS, Motion, Tangent
-from fa_dynamics.modes.panels import FIT, NODES
+from fa_dynamics.modes.panels import FIT, NODES, SUSPECT
 
 Array = NDArray[np.float64]
 
@@ -129,7 +129,7 @@ def _doubts(modes: ExactModes) -> Array:
     """Error of the time spent in each panel by the rounding of dt/du, (panels,)."""
     panels = modes.panels
     position = panels.nodes(np.arange(len(panels.left)))
-    return np.asarray(panels.lasts * modes.rounding(panels.owner, position).mean(axis=0))
+    return np.asarray(panels.lasts * modes.rounding(panels.owner, position, panels.width < SUSPECT).mean(axis=0))
 
 
 def _doubt(modes: ExactModes, total: Array, u: Array) -> Array:

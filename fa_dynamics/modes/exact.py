@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fa_dynamics.modes.entry import last_entry
 from fa_dynamics.modes.motion import EPS, Index, Motion
-from fa_dynamics.modes.panels import CONVERGED, CONVERGED_DEEP, NODES, Panels, build
+from fa_dynamics.modes.panels import CONVERGED, CONVERGED_DEEP, FEW, NODES, Panels, build
 from fa_dynamics.modes.tail import Tail, evaluate, natural_scale, tail
 
 Array = NDArray[np.float64]
@@ -30,6 +30,9 @@ SHORT = 5.0
 
 NEGLIGIBLE = 1e-18
 """Size of a term that is left out, relative to the first one or to what the tail is added to."""
+
+SEEN, TRUSTED = 1e-14, 1e-6
+"""Relative rounding error of dt/du from which on the speed is computed carefully, and that has to be left then."""
 
 NOTHING = 1e-250
 """Speeds below this may be what rounding leaves of a difference."""
@@ -99,12 +102,12 @@ class ExactModes:
         chosen, tails = self.tails
         if len(chosen):
             target = motion.target[chosen]
-            side = np.sign(motion.strength_at_start[chosen] - target) / motion.curvature[chosen]
+            side = motion.side[chosen] / motion.curvature[chosen]
             for own, some, error in self._in_tail(tails.speeds * side, np.abs(target), t):
                 error += target[some]
                 strength[own, chosen[some]] = error
         mode, time, u = self.panels.invert(t)
-        strength[time, mode] = motion.strength(mode, u[None])[0]
+        strength[time, mode] = motion.careful_strength(mode, u[None])[0]
         uniform = np.flatnonzero(np.isinf(motion.distance))
         if len(uniform):
             strength[:, uniform] = motion.weights_from_start(uniform, self._uniform(uniform, t)).prod(axis=0)
@@ -208,17 +211,36 @@ class ExactModes:
     def _uniform(self, mode: Index, t: Array) -> Array:
         return np.asarray(self.motion.velocity_at_start[mode] * t[:, None])
 
-    def _rate(self, mode: Index, u: Array) -> Array:
-        """dt/du = (distance to rest) / speed."""
-        decay = self.motion.decay(mode, u)
+    def _rate(self, mode: Index, u: Array, narrow: NDArray[np.bool_]) -> Array:
+        """dt/du = (distance to rest) / speed; on panels that are `narrow` (n,) carefully, where that helps."""
+        motion = self.motion
+        decay = motion.decay(mode, u)
+        some, _ = self._helped(mode, u[FEW], narrow)
+        decay[:, some] = motion.careful_speed(mode[some], u[:, some]) / np.abs(motion.left(mode[some], u[:, some]))
         none = np.flatnonzero(decay.min(axis=0) <= NOTHING)
         if len(none):
-            left = self.motion.distance[mode[none]] * np.exp(-u[:, none])
+            left = motion.distance[mode[none]] * np.exp(-u[:, none])
             decay[:, none] = self.positive_speed(mode[none], u[:, none]) / left
         return np.divide(1.0, decay, out=decay)
 
-    def rounding(self, mode: Index, u: Array) -> Array:
-        """Relative rounding error of dt/du for moving modes (n,) at positions u (points, n)."""
+    def rounding(self, mode: Index, u: Array, narrow: NDArray[np.bool_]) -> Array:
+        """Relative rounding error of dt/du for moving modes (n,) at positions u (points, n), as `_rate` has it."""
+        rounding = self._plain_rounding(mode, u)
+        some, careful = self._helped(mode, u, narrow)
+        rounding[:, some] = careful
+        return rounding
+
+    def _helped(self, mode: Index, u: Array, narrow: NDArray[np.bool_]) -> tuple[Index, Array]:
+        """Columns where careful speeds are the better ones, and their relative rounding errors (points, columns)."""
+        some = np.flatnonzero(narrow)
+        plain = self._plain_rounding(mode[some], u[:, some]).max(axis=0, initial=0.0)
+        seen = plain > SEEN
+        some, plain = some[seen], plain[seen]
+        careful = self.motion.careful_rounding(mode[some], u[:, some])
+        better = careful.max(axis=0, initial=0.0) < np.minimum(plain, TRUSTED)
+        return some[better], careful[:, better]
+
+    def _plain_rounding(self, mode: Index, u: Array) -> Array:
         return np.asarray(EPS * self.motion.speed_terms(mode, u) / self.positive_speed(mode, u))
 
     def positive_speed(self, mode: Index, u: Array) -> Array:

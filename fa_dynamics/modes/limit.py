@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fa_dynamics.errors import IntegrationError
 from fa_dynamics.modes.first_zero import brackets
-from fa_dynamics.modes.polynomials import Stack, coefficients, slope, strength, weights_at
+from fa_dynamics.modes.polynomials import CANCELLED, Stack, coefficients, error_of, secant, slope, strength, weights_at
 from fa_dynamics.modes.turning_points import turning_points
 
 Array = NDArray[np.float64]
@@ -57,12 +57,12 @@ def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
     """
     theta, c = np.asarray(theta), np.asarray(c)
     with np.errstate(over="ignore", invalid="ignore"):  # judged below
-        start = sigma - curvature * strength(theta)
+        start = error_of(theta, sigma, curvature)
     direction = np.sign(start)
 
     def error(distance: Array) -> Array:
         """The error in its direction at the start: positive until the first zero."""
-        return direction * (sigma - curvature * strength(weights_at(theta, c, direction * distance)))
+        return direction * _error(theta, c, sigma, curvature, start, direction * distance)
 
     low = np.zeros_like(sigma)
     high = np.full_like(sigma, np.inf)
@@ -87,8 +87,18 @@ def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
             low = np.where(tried & open_, point, low)
     low, high = _expand(error, low, high, open_, _length(p, start, curvature))
     found = np.isfinite(high) & (start != 0)
-    root = _bracketed_newton(theta, c, sigma, curvature, direction, low, np.where(found, high, 1.0))
+    root = _bracketed_newton(theta, c, sigma, curvature, start, low, np.where(found, high, 1.0))
     return np.where(found, root, np.where(start == 0, 0.0, np.inf))
+
+
+def _error(theta: Array, c: Array, sigma: Array, curvature: Array, start: Array, tau: Array) -> Array:
+    """sigma - lambda p(tau); where it is small at the `start`, it is that less the change of lambda p since."""
+    error = np.asarray(sigma - curvature * strength(weights_at(theta, c, tau)))
+    small = np.flatnonzero(np.abs(start) < CANCELLED * np.abs(sigma))
+    if len(small):
+        own = tau[small]
+        error[small] = start[small] - curvature[small] * own * secant(theta[:, small], c[:, small], own)
+    return error
 
 
 def _sign_changes(p: Array, start: Array, curvature: Array, direction: Array) -> NDArray[np.int_]:
@@ -188,21 +198,15 @@ def _expand(
 
 
 def _bracketed_newton(
-    theta: Stack,
-    c: Stack,
-    sigma: Array,
-    curvature: Array,
-    direction: Array,
-    low: Array,
-    high: Array,
+    theta: Array, c: Array, sigma: Array, curvature: Array, start: Array, low: Array, high: Array
 ) -> Array:
     found = 0.5 * (low + high)
-    open_ = np.arange(len(found))
-    theta, c, x, width = np.asarray(theta), np.asarray(c), found.copy(), high - low
+    open_, direction = np.arange(len(found)), np.sign(start)
+    x, width = found.copy(), high - low
     before, twice = width, np.zeros(len(found), dtype=bool)
     for _ in range(BISECTIONS):
         weights = weights_at(theta, c, direction * x)
-        value = direction * (sigma - curvature * strength(weights))
+        value = direction * _error(theta, c, sigma, curvature, start, direction * x)
         low, high = np.where(value > 0, x, low), np.where(value > 0, high, x)
         with np.errstate(divide="ignore", invalid="ignore"):  # a flat error sends Newton away; bisection follows
             newton = x + value / (curvature * slope(weights, c))
@@ -221,5 +225,5 @@ def _bracketed_newton(
         open_, x, low, high, before = open_[moving], following[moving], low[moving], high[moving], width[moving]
         twice = taken[moving]
         theta, c, direction = theta[:, moving], c[:, moving], direction[moving]
-        sigma, curvature = sigma[moving], curvature[moving]
+        sigma, curvature, start = sigma[moving], curvature[moving], start[moving]
     return found

@@ -63,7 +63,9 @@ def line_of(chain: Chain, theta: Array, feedback: Array, sigma: Array, curvature
         unit, offset, power = natural_exponents(theta, c)
         size = offset + power * unit
         weights, factors, _ = in_units(theta, c)
-        scaled = ClockMotion(weights, np.ldexp(sigma, -unit), np.ldexp(curvature, size.sum(axis=0) - unit), factors)
+        missing = np.ldexp(clock.rounding_of_factors(feedback), unit + np.cumsum(size, axis=0) - 2 * size)
+        curvatures = np.ldexp(curvature, size.sum(axis=0) - unit)
+        scaled = ClockMotion(weights, np.ldexp(sigma, -unit), curvatures, factors, missing)
         return Line(ExactModes(scaled), np.ldexp(1.0, size))
     # Without curvature nothing stops backpropagation, which may leave every bound in finite time.
     if follows_gradient(chain) and (curvature > 0).all():

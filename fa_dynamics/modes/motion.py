@@ -84,6 +84,18 @@ class Motion(ABC):
     def speed_terms(self, mode: Index, u: Array) -> Array:
         """Sum of the sizes of the terms that are added up for |F|."""
 
+    def careful_strength(self, mode: Index, u: Array) -> Array:
+        """As `strength`, with more digits where a motion has them at a price."""
+        return self.strength(mode, u)
+
+    def careful_speed(self, mode: Index, u: Array) -> Array:
+        """As `speed`, with more digits where a motion has them at a price."""
+        return self.speed(mode, u)
+
+    def careful_rounding(self, mode: Index, u: Array) -> Array:
+        """Relative rounding error of `careful_speed`, beside that of the position and of the rest."""
+        return np.asarray(EPS * self.speed_terms(mode, u) / self.speed(mode, u))
+
     @abstractmethod
     def slope(self, mode: Index, x: Array) -> Array:
         """dp/dx of any modes (n,) at x (points, n)."""
@@ -106,6 +118,11 @@ class Motion(ABC):
     def direction(self) -> Array:
         """Sign of dx/dt, (modes,); 0 for a start at rest."""
         return np.sign(self.velocity_at_start)
+
+    @property
+    def side(self) -> Array:
+        """Sign of p - s at the start, (modes,)."""
+        return np.sign(self.strength_at_start - self.target)
 
     @cached_property
     def moving(self) -> Index:

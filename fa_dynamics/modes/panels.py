@@ -21,8 +21,8 @@ from fa_dynamics.modes.inversion import divided_differences, interpolated, itera
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int_]
-Rate = Callable[[Index, Array], Array]
-"""A function of modes (n,) and positions u (nodes, n)."""
+Rate = Callable[[Index, Array, NDArray[np.bool_]], Array]
+"""A function of modes (n,), positions u (nodes, n), and whether their panels are narrow, (n,)."""
 
 ORDER = 20
 NODES, _QUADRATURE = legendre.leggauss(ORDER)
@@ -48,13 +48,14 @@ many times the rounding error of its values. The second number is for chains dee
 after it."""
 
 SUSPECT = 0.05
-"""Width below which a panel that has not converged may be short of digits, not of pieces."""
+"""Width below which a panel that has not converged may be short of digits, not of pieces: a narrow one."""
 
 FEW = [0, ORDER // 2, ORDER - 1]
 """Nodes at which rounding errors are estimated."""
 
-SMALLEST = 2.0**-70
-"""Width below which a panel is not divided: a start this close to a rest cannot be told from one."""
+SMALLEST = 2.0**-110
+"""Width below which a panel is not divided, as where its ends are the same number: a start this close to a rest is
+taken for one."""
 
 MOST = 5000
 """Panels per mode, tried ones included: ghosts and starts beside a rest take some hundred."""
@@ -240,13 +241,14 @@ def build(
 def _tried(rate: Rate, rounding: Rate, mode: Index, left: Array, width: Array, converged: float) -> tuple[Array, Index]:
     """The series of dt/du on panels, and the number of pieces into which each has to be divided; 1 if it may stay."""
     u = left + width * (NODES[:, None] + 1) / 2
-    rates = rate(mode, u)
+    narrow = width < SUSPECT
+    rates = rate(mode, u, narrow)
     series = FIT @ rates
     tail, least = np.abs(series[-1]) + np.abs(series[-2]), converged * rates.min(axis=0)
-    good = (tail <= least) | (width <= SMALLEST)
-    open_ = np.flatnonzero(~good & (width < SUSPECT))
+    good = (tail <= least) | (width <= np.maximum(SMALLEST, 2.0**-52 * left))
+    open_ = np.flatnonzero(~good & narrow)
     if len(open_):  # what rounding leaves does not fall below it
-        noise = rounding(mode[open_], u[FEW][:, open_]).min(axis=0)
+        noise = rounding(mode[open_], u[FEW][:, open_], narrow[open_]).min(axis=0)
         good[open_] = tail[open_] <= least[open_] + NOISE * noise * np.abs(series[0, open_])
     pieces = np.clip(np.ceil((tail / least) ** (1 / ORDER)), 2, PIECES)
     return series, np.where(good, 1, pieces).astype(int)

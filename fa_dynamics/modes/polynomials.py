@@ -16,7 +16,13 @@ from operator import mul
 import numpy as np
 from numpy.typing import NDArray
 
+from fa_dynamics.modes.pairs import Pair
+
 Array = NDArray[np.float64]
+CANCELLED, UNKNOWN = 1e-6, 2.0**-100
+"""Size of an error, relative to its terms, below which it is computed with twice the digits, and below which these do
+not tell it from zero."""
+
 Stack = Sequence[Array] | Array
 """L arrays, or one whose first axis is the layer."""
 
@@ -37,6 +43,19 @@ def strength(weights: Stack) -> Array:
     """p, the product of the weights."""
     product: Array = reduce(mul, weights)
     return product
+
+
+def error_of(weights: Stack, sigma: Array, curvature: Array) -> Array:
+    """sigma - lambda p, with relative digits where the two nearly cancel; 0 where not even twice the digits tell."""
+    product = strength(weights)
+    error = np.asarray(sigma - curvature * product)
+    terms = np.abs(sigma) + np.abs(curvature * product)
+    close = np.flatnonzero(np.abs(error) < CANCELLED * terms)
+    if len(close):
+        exact = reduce(mul, (np.asarray(weight)[close] for weight in weights), Pair.of(np.ones(len(close))))
+        left = (sigma[close] + -curvature[close] * exact).rounded()
+        error[close] = np.where(np.abs(left) < UNKNOWN * terms[close], 0.0, left)
+    return error
 
 
 def slope(weights: Stack, c: Stack) -> Array:
