@@ -26,7 +26,7 @@ _BETWEEN: Array = np.concatenate([[0.0], 0.5 * (_LADDER[1:] + _LADDER[:-1]), [46
 TOGETHER = 512
 """Modes that are compared at once: what is computed for them stays in the second-level cache."""
 
-BLURRED, LEAST = 2.5e-13, 1e-3
+BLURRED, LEAST = 6e-13, 1e-3
 """Rounding error of p, relative to its size, from which on it is computed with twice the digits; and the least size, in
 parts of the target and of p(0), that counts."""
 
@@ -146,13 +146,14 @@ class ClockMotion(Motion):
     def careful_strength(self, mode: Index, u: Array) -> Array:
         """As `strength`, with twice the digits where p is small beside its terms."""
         strength = self.strength(mode, u)
-        scale = np.maximum(np.abs(self.target), np.abs(self.strength_at_start))[mode]
-        likely = np.abs(strength) < self._largest_terms[mode] * EPS / BLURRED
-        likely &= BLURRED * LEAST * scale < EPS * self._largest_terms[mode]
+        scale = np.maximum(np.abs(self.target), np.abs(self.strength_at_start))
+        # only modes whose terms are ever that much larger than p can be, and of them only points where they may be
+        least = np.where(BLURRED * LEAST * scale < EPS * self._largest_terms, self._largest_terms * EPS / BLURRED, 0.0)
+        likely = np.abs(strength) < least[mode]
         row, column = np.nonzero(likely)
         if len(row):
             own, place = mode[column], u[row, column]
-            size = np.maximum(np.abs(strength[row, column]), LEAST * scale[column])
+            size = np.maximum(np.abs(strength[row, column]), LEAST * scale[own])
             blurred = EPS * self.strength_terms(own, place[None])[0] > BLURRED * size
             row, column, own, place = row[blurred], column[blurred], own[blurred], place[blurred]
             strength[row, column] = self._precisely(own, place[None]).rounded()[0]
@@ -176,9 +177,9 @@ class ClockMotion(Motion):
         c: Any = [Pair(high, low) for high, low in zip(self.c[:, mode], missing[:, mode], strict=True)]
         return poly.strength(poly.weights_at(self.theta[:, mode], c, self.walked(mode, u)))
 
-    def careful_rounding(self, mode: Index, u: Array) -> Array:
+    def careful_rounding(self, mode: Index, u: Array, speed: Array) -> Array:
         """By the rounding of x, and of the rest, which was found without such care."""
-        x, speed = self.walked(mode, u), self.careful_speed(mode, u)
+        x = self.walked(mode, u)
         steepness = self.curvature[mode] * np.abs(self.slope(mode, x))
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # nothing is left of a speed
             rounding = EPS * (1 + np.abs(x) * steepness / speed + self._blur_of_rest[mode] / np.abs(self.left(mode, u)))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fa_dynamics.modes.entry import last_entry
 from fa_dynamics.modes.motion import EPS, Index, Motion
-from fa_dynamics.modes.panels import CONVERGED, CONVERGED_DEEP, FEW, NODES, Panels, build
+from fa_dynamics.modes.panels import CONVERGED, CONVERGED_DEEP, NODES, Panels, build
 from fa_dynamics.modes.tail import Tail, evaluate, natural_scale, tail
 
 Array = NDArray[np.float64]
@@ -215,8 +215,9 @@ class ExactModes:
         """dt/du = (distance to rest) / speed; on panels that are `narrow` (n,) carefully, where that helps."""
         motion = self.motion
         decay = motion.decay(mode, u)
-        some, _ = self._helped(mode, u[FEW], narrow)
-        decay[:, some] = motion.careful_speed(mode[some], u[:, some]) / np.abs(motion.left(mode[some], u[:, some]))
+        some, speed, _ = self._carefully(mode, u, narrow)
+        if len(some):
+            decay[:, some] = speed / np.abs(motion.left(mode[some], u[:, some]))
         none = np.flatnonzero(decay.min(axis=0) <= NOTHING)
         if len(none):
             left = motion.distance[mode[none]] * np.exp(-u[:, none])
@@ -226,19 +227,22 @@ class ExactModes:
     def rounding(self, mode: Index, u: Array, narrow: NDArray[np.bool_]) -> Array:
         """Relative rounding error of dt/du for moving modes (n,) at positions u (points, n), as `_rate` has it."""
         rounding = self._plain_rounding(mode, u)
-        some, careful = self._helped(mode, u, narrow)
+        some, _, careful = self._carefully(mode, u, narrow)
         rounding[:, some] = careful
         return rounding
 
-    def _helped(self, mode: Index, u: Array, narrow: NDArray[np.bool_]) -> tuple[Index, Array]:
-        """Columns where careful speeds are the better ones, and their relative rounding errors (points, columns)."""
+    def _carefully(self, mode: Index, u: Array, narrow: NDArray[np.bool_]) -> tuple[Index, Array, Array]:
+        """Columns where careful speeds are the better ones, these, and their relative rounding errors."""
         some = np.flatnonzero(narrow)
-        plain = self._plain_rounding(mode[some], u[:, some]).max(axis=0, initial=0.0)
-        seen = plain > SEEN
-        some, plain = some[seen], plain[seen]
-        careful = self.motion.careful_rounding(mode[some], u[:, some])
-        better = careful.max(axis=0, initial=0.0) < np.minimum(plain, TRUSTED)
-        return some[better], careful[:, better]
+        if len(some):
+            plain = self._plain_rounding(mode[some], u[:, some]).max(axis=0)
+            some, plain = some[plain > SEEN], plain[plain > SEEN]
+        if not len(some):
+            return some, u[:, some], u[:, some]
+        speed = self.motion.careful_speed(mode[some], u[:, some])
+        rounding = self.motion.careful_rounding(mode[some], u[:, some], speed)
+        better = rounding.max(axis=0) < np.minimum(plain, TRUSTED)
+        return some[better], speed[:, better], rounding[:, better]
 
     def _plain_rounding(self, mode: Index, u: Array) -> Array:
         return np.asarray(EPS * self.motion.speed_terms(mode, u) / self.positive_speed(mode, u))

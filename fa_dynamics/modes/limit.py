@@ -62,7 +62,8 @@ def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
 
     def error(distance: Array) -> Array:
         """The error in its direction at the start: positive until the first zero."""
-        return direction * _error(theta, c, sigma, curvature, start, direction * distance)
+        tau = direction * distance
+        return direction * _error(weights_at(theta, c, tau), theta, c, sigma, curvature, start, tau)
 
     low = np.zeros_like(sigma)
     high = np.full_like(sigma, np.inf)
@@ -91,9 +92,9 @@ def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
     return np.where(found, root, np.where(start == 0, 0.0, np.inf))
 
 
-def _error(theta: Array, c: Array, sigma: Array, curvature: Array, start: Array, tau: Array) -> Array:
+def _error(weights: Stack, theta: Array, c: Array, sigma: Array, curvature: Array, start: Array, tau: Array) -> Array:
     """sigma - lambda p(tau); where it is small at the `start`, it is that less the change of lambda p since."""
-    error = np.asarray(sigma - curvature * strength(weights_at(theta, c, tau)))
+    error = np.asarray(sigma - curvature * strength(weights))
     small = np.flatnonzero(np.abs(start) < CANCELLED * np.abs(sigma))
     if len(small):
         own = tau[small]
@@ -206,7 +207,7 @@ def _bracketed_newton(
     before, twice = width, np.zeros(len(found), dtype=bool)
     for _ in range(BISECTIONS):
         weights = weights_at(theta, c, direction * x)
-        value = direction * _error(theta, c, sigma, curvature, start, direction * x)
+        value = direction * _error(weights, theta, c, sigma, curvature, start, direction * x)
         low, high = np.where(value > 0, x, low), np.where(value > 0, high, x)
         with np.errstate(divide="ignore", invalid="ignore"):  # a flat error sends Newton away; bisection follows
             newton = x + value / (curvature * slope(weights, c))

@@ -92,9 +92,9 @@ class Motion(ABC):
         """As `speed`, with more digits where a motion has them at a price."""
         return self.speed(mode, u)
 
-    def careful_rounding(self, mode: Index, u: Array) -> Array:
-        """Relative rounding error of `careful_speed`, beside that of the position and of the rest."""
-        return np.asarray(EPS * self.speed_terms(mode, u) / self.speed(mode, u))
+    def careful_rounding(self, mode: Index, u: Array, speed: Array) -> Array:
+        """Relative rounding error of a careful speed (points, n), that of the position and of the rest included."""
+        return np.asarray(EPS * self.speed_terms(mode, u) / speed)
 
     @abstractmethod
     def slope(self, mode: Index, x: Array) -> Array:
