@@ -31,7 +31,7 @@ SHORT = 5.0
 NEGLIGIBLE = 1e-18
 """Size of a term that is left out, relative to the first one or to what the tail is added to."""
 
-SEEN, TRUSTED = 1e-14, 1e-6
+SEEN, TRUSTED = 3e-13, 1e-6
 """Relative rounding error of dt/du from which on the speed is computed carefully, and that has to be left then."""
 
 NOTHING = 1e-250
@@ -235,7 +235,8 @@ class ExactModes:
         """Columns where careful speeds are the better ones, these, and their relative rounding errors."""
         some = np.flatnonzero(narrow)
         if len(some):
-            plain = self._plain_rounding(mode[some], u[:, some]).max(axis=0)
+            few = u[[0, len(u) // 2, -1]]
+            plain = self._plain_rounding(mode[some], few[:, some]).max(axis=0)
             some, plain = some[plain > SEEN], plain[plain > SEEN]
         if not len(some):
             return some, u[:, some], u[:, some]
