@@ -15,7 +15,7 @@ from fa_dynamics.modes.backprop import BackpropMotion, follows_gradient
 from fa_dynamics.modes.clock import Clock, clock_of
 from fa_dynamics.modes.clocked import ClockMotion
 from fa_dynamics.modes.exact import ExactModes
-from fa_dynamics.modes.turning_points import in_units, natural_exponents
+from fa_dynamics.modes.turning_points import exponent, in_units, natural_exponents
 
 Array = NDArray[np.float64]
 
@@ -60,9 +60,10 @@ def line_of(chain: Chain, theta: Array, feedback: Array, sigma: Array, curvature
     clock = clock_if_any(chain)
     if clock is not None:
         c = clock.numeric_factors(feedback)
-        unit, offset, power = natural_exponents(theta, c)
+        aim = np.where((sigma != 0) & (curvature > 0), exponent(sigma) - exponent(curvature), np.iinfo(int).min // 4)
+        unit, offset, power = natural_exponents(theta, c, aim)
         size = offset + power * unit
-        weights, factors, _ = in_units(theta, c)
+        weights, factors, _ = in_units(theta, c, aim)
         missing = np.ldexp(clock.rounding_of_factors(feedback), unit + np.cumsum(size, axis=0) - 2 * size)
         curvatures = np.ldexp(curvature, size.sum(axis=0) - unit)
         scaled = ClockMotion(weights, np.ldexp(sigma, -unit), curvatures, factors, missing)

@@ -68,21 +68,32 @@ def turning_points(theta: Array, c: Array) -> tuple[Index, Array]:
     return mode[order], np.ldexp(found, unit[mode])[order]
 
 
-def natural_exponents(theta: Array, c: Array) -> tuple[Index, Index, Index]:
+def natural_exponents(theta: Array, c: Array, reached: Index | None = None) -> tuple[Index, Index, Index]:
     """Units 2^unit of the clock and 2^(offset + power * unit) of the weights, in which clock factors are about 1.
+
+    Parameters
+    ----------
+    theta, c
+        Start and clock factors, (L, modes).
+    reached
+        Exponents of strengths that are reached, (modes,).
 
     Returns
     -------
     tuple of ndarray
-        unit (modes,), in which the largest weight at the start is about 1; offset and power, both (L, modes).
+        unit (modes,), in which the largest weight at the start, or the strength that is reached, is about 1; offset and
+        power, both (L, modes).
     """
     offset, power = np.zeros(theta.shape, dtype=int), np.zeros(theta.shape, dtype=int)
     for layer, (start, factor) in enumerate(zip(theta, c, strict=True)):
         moves = factor != 0
-        offset[layer] = np.where(moves, _exponent(factor) + offset[:layer].sum(axis=0), _exponent(start))
+        offset[layer] = np.where(moves, exponent(factor) + offset[:layer].sum(axis=0), exponent(start))
         power[layer] = np.where(moves, 1 + power[:layer].sum(axis=0), 0)
     given = (theta != 0) & (power > 0)
-    sizes = np.where(given, (_exponent(theta) - offset) / np.maximum(power, 1), -np.inf).max(axis=0)
+    sizes = np.where(given, (exponent(theta) - offset) / np.maximum(power, 1), -np.inf).max(axis=0)
+    if reached is not None:
+        degree = power.sum(axis=0)
+        sizes = np.maximum(sizes, np.where(degree > 0, (reached - offset.sum(axis=0)) / np.maximum(degree, 1), -np.inf))
     return np.where(np.isfinite(sizes), np.ceil(np.where(np.isfinite(sizes), sizes, 0.0)), 0).astype(int), offset, power
 
 
@@ -104,16 +115,17 @@ def strength_rounding(theta: Array, c: Array, tau: Array) -> Array:
     return np.asarray(change)
 
 
-def in_units(theta: Array, c: Array) -> tuple[Array, Array, Index]:
+def in_units(theta: Array, c: Array, reached: Index | None = None) -> tuple[Array, Array, Index]:
     """The same chain in units that are powers of two, so that nothing is rounded and nothing overflows."""
-    unit, offset, power = natural_exponents(theta, c)
+    unit, offset, power = natural_exponents(theta, c, reached)
     size = offset + power * unit
     below = np.cumsum(size, axis=0) - size
     with np.errstate(under="ignore"):
         return np.ldexp(theta, -size), np.ldexp(c, unit + below - size), unit
 
 
-def _exponent(values: Array) -> Index:
+def exponent(values: Array) -> Index:
+    """The number e of f 2^e with f in [1/2, 1); 0 for zero."""
     return np.asarray(np.where(values == 0, 0, np.frexp(values)[1]))
 
 

@@ -297,6 +297,16 @@ def test_scaling_of_time():
     np.testing.assert_allclose(slow.strength, fast.strength, rtol=1e-11)
 
 
+@pytest.mark.parametrize("depth", [2, 3, 4])
+@pytest.mark.parametrize("size", [1e-12, 1e-160, 1e-300])
+def test_starts_of_any_smallness(depth, size):
+    """Feedback alignment leaves zero at once: nothing depends on the last powers of ten of the start."""
+    t = [0.0, 0.5, 1.0, 3.0, 10.0]
+    small, zero = (fa.solve_modes([2.0, -1.0], depth=depth, start=start, t=t) for start in (size, 0.0))
+    np.testing.assert_allclose(small.strength, zero.strength, rtol=0, atol=1e-11)
+    assert (abs(small.strength - zero.strength) <= small.error + 10 * depth * size).all()
+
+
 def test_modes_do_not_feel_each_other():
     rng = np.random.default_rng(6)
     theta, sigma, t = rng.uniform(-2, 2, (3, 7)), rng.uniform(-2, 2, 7), [0.0, 0.4, 2.0, 1e3]
