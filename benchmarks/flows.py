@@ -242,8 +242,11 @@ TRIED = """## What was tried where a goal is missed
 - One BLAS thread below 5e6 multiply-adds an evaluation, two above: measured at 64 to 784 units; two gain at most 1.8.
 - Set-up: a thin SVD for the modes, bases only for starts that ask for them, compiled functions kept. The eigenvectors
   of 784 inputs take 50 to 80 ms, once per task. At (64, 32, 10, 2) checks, modes and drift are a third of our time.
-- Not tried: compiled code, tableaus with fewer stages or longer steps than SciPy's, a solver that keeps the state in
-  the shape of its matrices.
+- Other methods: accuracy limits the steps, not stability (it does in 21 of 75 steps at (256, 256, 256, 2) and nowhere
+  else), so that longer stable steps gain nothing. To errors of 1e-7 at the end RK45 takes 350 evaluations at
+  (64, 64, 10, 3) and 254 at (784, 256, 10, 3), Adams' methods (VODE) 296 and 413; DOP853 takes 230 and 194, but between
+  steps of that length its output errs by 1e-5.
+- Not tried: compiled code, a solver that keeps the state in the shape of its matrices.
 """
 
 

@@ -76,16 +76,14 @@ def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
     first, last = brackets(theta[:, several], c[:, several], sigma[several], curvature[several], direction[several])
     sure = ~np.isnan(first)
     low[several[sure]], high[several[sure]], open_[several[sure]] = first[sure], last[sure], False
-    if not sure.all():
-        unsure = np.isin(np.arange(len(sigma)), several[~sure])
-        tame = unsure & _companion_is_tame(p)
-        for point in _critical_points(p, direction, tame) + _turning_points_ahead(theta, c, direction, unsure & ~tame):
-            tried = open_ & np.isfinite(point) & (point > low)
-            there = np.where(tried, point, 0.0)
-            touched = tried & (error(there) <= TOUCH * np.abs(sigma))
-            high = np.where(touched, point, high)
-            open_ = open_ & ~touched
-            low = np.where(tried & open_, point, low)
+    if len(rest := several[~sure]):
+        own = (theta[:, rest], c[:, rest], sigma[rest], curvature[rest], start[rest])
+        points = _turns_ahead(theta[:, rest], c[:, rest], p[:, rest], direction[rest])
+        tau = np.where(np.isfinite(points), direction[rest] * points, 0.0)
+        ahead = direction[rest] * _error(weights_at(*own[:2], tau), *own, tau)
+        touched = np.isfinite(points) & (ahead <= TOUCH * np.abs(sigma[rest]))
+        low[rest], high[rest] = _around_first(points, touched)
+        open_[rest] = np.isinf(high[rest])
     low, high = _expand(error, low, high, open_, _length(p, start, curvature))
     found = np.isfinite(high) & (start != 0)
     root = _bracketed_newton(theta, c, sigma, curvature, start, low, np.where(found, high, 1.0))
@@ -97,8 +95,8 @@ def _error(weights: Stack, theta: Array, c: Array, sigma: Array, curvature: Arra
     error = np.asarray(sigma - curvature * strength(weights))
     small = np.flatnonzero(np.abs(start) < CANCELLED * np.abs(sigma))
     if len(small):
-        own = tau[small]
-        error[small] = start[small] - curvature[small] * own * secant(theta[:, small], c[:, small], own)
+        own = tau[..., small]
+        error[..., small] = start[small] - curvature[small] * own * secant(theta[:, small], c[:, small], own)
     return error
 
 
@@ -111,6 +109,20 @@ def _sign_changes(p: Array, start: Array, curvature: Array, direction: Array) ->
         changes += sign * last < 0
         last = np.where(sign != 0, sign, last)
     return changes
+
+
+def _turns_ahead(theta: Array, c: Array, p: Array, direction: Array) -> Array:
+    """Distances to the turning points of p ahead, ascending, padded with inf: (points, modes)."""
+    tame = _companion_is_tame(p)
+    found = [*_critical_points(p, direction, tame), *_turning_points_ahead(theta, c, direction, ~tame)]
+    return np.sort(np.array(found).reshape(-1, len(direction)), axis=0)
+
+
+def _around_first(points: Array, touched: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """The last of ascending points (points, modes) before the first that is touched, or 0, and that one, or inf."""
+    before = np.isfinite(points) & ~np.logical_or.accumulate(touched, axis=0)
+    low = np.where(before, points, 0.0).max(axis=0, initial=0.0)
+    return low, np.where(touched, points, np.inf).min(axis=0, initial=np.inf)
 
 
 def _turning_points_ahead(theta: Stack, c: Stack, direction: Array, wanted: NDArray[np.bool_]) -> list[Array]:
@@ -208,7 +220,8 @@ def _bracketed_newton(
     for _ in range(BISECTIONS):
         weights = weights_at(theta, c, direction * x)
         value = direction * _error(weights, theta, c, sigma, curvature, start, direction * x)
-        low, high = np.where(value > 0, x, low), np.where(value > 0, high, x)
+        ahead = value > 0
+        low, high = np.where(ahead, x, low), np.where(ahead, high, x)
         with np.errstate(divide="ignore", invalid="ignore"):  # a flat error sends Newton away; bisection follows
             newton = x + value / (curvature * slope(weights, c))
         # Towards a root of high order Newton creeps; whenever its step has not halved, bisect.

@@ -159,11 +159,11 @@ def _normal_form(relative: Array, bend: Array) -> Array:
     table = np.zeros((degree, ORDER, modes))
     table[0, 0] = 1.0
     for k in range(2, ORDER + 1):
-        new = bend * (k - 1) * table[0, k - 2]
-        for j in range(2, min(k, degree) + 1):
-            table[j - 1, k - 1] = (table[0, : k - j + 1] * table[j - 2, j - 2 : k - 1][::-1]).sum(axis=0)
-            new += relative[j - 1] * table[j - 1, k - 1]
-        table[0, k - 1] = new / (k - 1)
+        powers = slice(1, min(k, degree))
+        below = table[: powers.stop - 1, k - 2 :: -1]
+        np.einsum("mi,jmi->ji", table[0, : k - 1], below, out=table[powers, k - 1])
+        total = np.einsum("ji,ji->i", relative[powers], table[powers, k - 1])
+        table[0, k - 1] = bend * table[0, k - 2] + total / (k - 1)
     return np.asarray(table[0])
 
 
