@@ -179,7 +179,8 @@ def simulate_ensemble(
 
     Every member keeps its own error norm, and the worst of them decides each step, so that all are as accurate as if
     they ran alone: SciPy's root mean square over the whole state would dilute one member among many. A member that
-    cannot go on is taken out; the others do not feel it.
+    cannot go on is taken out; the others do not feel it. Large ensembles are integrated in groups, by as many threads
+    as BLAS may use, up to four; what comes out does not depend on their number.
 
     Parameters
     ----------

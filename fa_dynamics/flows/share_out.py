@@ -57,12 +57,21 @@ def share_out(
             stop.set()
             raise
 
+    def others_work() -> bool:
+        try:
+            if not wait(others, LOOK).not_done:
+                return False
+            report(sum(done))
+        except KeyboardInterrupt:  # the others end as their work does when it is interrupted: some of it keeps results
+            stop.set()
+        return True
+
     with ThreadPoolExecutor(max(1, threads - 1)) as pool:
         others = [pool.submit(copy_context().run, take, False) for _ in range(min(threads, len(shares)) - 1)]
         try:
             take(True)
-            while wait(others, LOOK).not_done:
-                report(sum(done))
+            while others_work():
+                pass
         except BaseException:
             stop.set()
             raise

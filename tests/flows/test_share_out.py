@@ -83,3 +83,33 @@ def test_a_report_that_interrupts_ends_all():
 
     with pytest.raises(KeyboardInterrupt):
         share_out(work, [0.5, 0.5], 2, report)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_an_interruption_while_only_the_other_thread_works(keeps):
+    """Work that returns when it is interrupted has kept what it has; other work says that it was interrupted."""
+    here, both, ended = threading.current_thread(), threading.Barrier(2), []
+
+    def work(piece, tell):
+        both.wait(10)
+        if threading.current_thread() is here:
+            return True
+        try:
+            for _ in range(20_000):
+                tell(0.1)
+                time.sleep(0.001)
+        except KeyboardInterrupt:
+            ended.append(piece)
+            if not keeps:
+                raise
+        return False
+
+    def report(fraction):
+        raise KeyboardInterrupt
+
+    if keeps:
+        share_out(work, [0.5, 0.5], 2, report)
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            share_out(work, [0.5, 0.5], 2, report)
+    assert len(ended) == 1
