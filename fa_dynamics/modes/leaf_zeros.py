@@ -13,7 +13,14 @@ from fa_dynamics.errors import InputError
 from fa_dynamics.modes.limit import rest_ahead
 from fa_dynamics.modes.polynomials import coefficients, slope, strength, weights_at
 from fa_dynamics.modes.roots import refine
-from fa_dynamics.modes.turning_points import ROUNDING, in_units, natural_exponents, strength_rounding, turning_points
+from fa_dynamics.modes.turning_points import (
+    ROUNDING,
+    aim_exponent,
+    in_units,
+    natural_exponents,
+    strength_rounding,
+    turning_points,
+)
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int_]
@@ -202,22 +209,17 @@ def _ends(lines: Lines, turning: list[Array]) -> tuple[Array, Array]:
 
 def _unit_of_zeros(lines: Lines) -> Index:
     """Exponent of the clock at which the leading power of p outgrows the target and the start."""
-    unit, offset, power = natural_exponents(lines.theta, lines.c)
-    with np.errstate(divide="ignore"):
-        logs = np.log2(np.abs(lines.sigma)) - np.log2(lines.curvature)
-    aimed = (np.where(np.isfinite(logs), logs, -FAR) - offset.sum(axis=0)) / power.sum(axis=0)
-    exponent = np.clip(np.ceil(aimed), -FAR, FAR).astype(int)
-    given = ((lines.theta != 0) & (power > 0)).any(axis=0)
-    return np.asarray(np.where(given, np.maximum(unit, exponent), exponent))
+    unit, _, _ = natural_exponents(lines.theta, lines.c, aim_exponent(lines.sigma, lines.curvature))
+    return np.clip(unit, -FAR, FAR)
 
 
 def _places(lines: Lines, mode: Index, zeros: list[Zero]) -> Array:
     low, high, before, _ = np.array(zeros, dtype=float).reshape(-1, 4).T
     places = low.copy()
     wide = low < high
-    own = mode[wide]
 
-    def error(tau: Array) -> tuple[Array, Array]:
+    def error(which: Index, tau: Array) -> tuple[Array, Array]:
+        own = mode[wide][which]
         weights = weights_at(lines.theta[:, own], lines.c[:, own], tau)
         value = lines.sigma[own] - lines.curvature[own] * strength(weights)
         return value, -lines.curvature[own] * slope(weights, lines.c[:, own])

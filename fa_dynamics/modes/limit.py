@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 from fa_dynamics.errors import IntegrationError
 from fa_dynamics.modes.first_zero import brackets
 from fa_dynamics.modes.polynomials import CANCELLED, Stack, coefficients, error_of, secant, slope, strength, weights_at
+from fa_dynamics.modes.roots import refine
 from fa_dynamics.modes.turning_points import turning_points
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int_]
 
 DOUBLINGS = 2100
 """Enough to cross the whole range of floating-point numbers."""
-
-BISECTIONS = 400
-"""Of the safeguarded Newton iteration: at most every second one halves the bracket."""
 
 LARGEST = 1e140
 """Of the coefficients of p: of larger ones, products of a few would leave the range of numbers."""
@@ -31,9 +30,6 @@ tell on which side of a fold floating-point numbers are."""
 COMPANION, WILD = 16, 1e8
 """Coefficients of p (depth 4), and size of the largest one where the first and the last are 1, up to which eigenvalues
 of a companion matrix are relied on; at degree 63, and for scales far apart, they lose critical points."""
-
-SMALL, STAGNANT = 1e-6, 0.9
-"""Relative length below which a Newton step is always taken, and part of the step before that shows round-off."""
 
 
 def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
@@ -86,7 +82,14 @@ def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
         open_[rest] = np.isinf(high[rest])
     low, high = _expand(error, low, high, open_, _length(p, start, curvature))
     found = np.isfinite(high) & (start != 0)
-    root = _bracketed_newton(theta, c, sigma, curvature, start, low, np.where(found, high, 1.0))
+
+    def with_slope(which: Index, distance: Array) -> tuple[Array, Array]:
+        own = (theta[:, which], c[:, which], sigma[which], curvature[which], start[which])
+        tau = direction[which] * distance
+        weights = weights_at(*own[:2], tau)
+        return direction[which] * _error(weights, *own, tau), -curvature[which] * slope(weights, own[1])
+
+    root = refine(with_slope, low, np.where(found, high, 1.0), np.ones_like(low))
     return np.where(found, root, np.where(start == 0, 0.0, np.inf))
 
 
@@ -208,36 +211,3 @@ def _expand(
             low = np.where(pending, tried, low)
             step = step * 2
     return low, high
-
-
-def _bracketed_newton(
-    theta: Array, c: Array, sigma: Array, curvature: Array, start: Array, low: Array, high: Array
-) -> Array:
-    found = 0.5 * (low + high)
-    open_, direction = np.arange(len(found)), np.sign(start)
-    x, width = found.copy(), high - low
-    before, twice = width, np.zeros(len(found), dtype=bool)
-    for _ in range(BISECTIONS):
-        weights = weights_at(theta, c, direction * x)
-        value = direction * _error(weights, theta, c, sigma, curvature, start, direction * x)
-        ahead = value > 0
-        low, high = np.where(ahead, x, low), np.where(ahead, high, x)
-        with np.errstate(divide="ignore", invalid="ignore"):  # a flat error sends Newton away; bisection follows
-            newton = x + value / (curvature * slope(weights, c))
-        # Towards a root of high order Newton creeps; whenever its step has not halved, bisect.
-        step = np.abs(newton - x)
-        there = step <= 2 * np.spacing(x)
-        taken = there | ((newton > low) & (newton < high) & ((step <= 0.5 * before) | (step < SMALL * x)))
-        following = np.where(taken, newton, 0.5 * (low + high))
-        width = np.abs(following - x)
-        found[open_] = following
-        # Rounding moves the last steps to and fro, while those towards a root of any order shrink.
-        stagnant = twice & taken & (width < SMALL * x) & (width >= STAGNANT * before)
-        moving = ~there & (width > np.spacing(x)) & ~stagnant
-        if not moving.any():
-            break
-        open_, x, low, high, before = open_[moving], following[moving], low[moving], high[moving], width[moving]
-        twice = taken[moving]
-        theta, c, direction = theta[:, moving], c[:, moving], direction[moving]
-        sigma, curvature, start = sigma[moving], curvature[moving], start[moving]
-    return found

@@ -15,7 +15,7 @@ from fa_dynamics.modes.backprop import BackpropMotion, follows_gradient
 from fa_dynamics.modes.clock import Clock, clock_of
 from fa_dynamics.modes.clocked import ClockMotion
 from fa_dynamics.modes.exact import ExactModes
-from fa_dynamics.modes.turning_points import exponent, in_units, natural_exponents
+from fa_dynamics.modes.turning_points import aim_exponent, in_units, natural_exponents
 
 Array = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ def line_of(chain: Chain, theta: Array, feedback: Array, sigma: Array, curvature
     clock = clock_if_any(chain)
     if clock is not None:
         c = clock.numeric_factors(feedback)
-        aim = np.where((sigma != 0) & (curvature > 0), exponent(sigma) - exponent(curvature), np.iinfo(int).min // 4)
+        aim = aim_exponent(sigma, curvature)
         unit, offset, power = natural_exponents(theta, c, aim)
         size = offset + power * unit
         weights, factors, _ = in_units(theta, c, aim)

@@ -8,21 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int_]
 
 ITERATIONS = 400
 """Of the safeguarded Newton iteration: at most every second one halves the bracket."""
 
-SMALL = 1e-6
-"""Relative length below which a Newton step is always taken."""
+SMALL, STAGNANT = 1e-6, 0.9
+"""Relative length below which a Newton step is always taken, and part of the step before that shows round-off."""
 
 
-def refine(function: Callable[[Array], tuple[Array, Array]], low: Array, high: Array, before: Array) -> Array:
+def refine(function: Callable[[Index, Array], tuple[Array, Array]], low: Array, high: Array, before: Array) -> Array:
     """One zero in every bracket, by Newton's iteration kept inside it.
 
     Parameters
     ----------
     function
-        x -> value and derivative, all (brackets,).
+        Numbers of brackets (n,) and a position in each -> value and derivative, (n,) each.
     low, high
         Ends, (brackets,).
     before
@@ -33,21 +34,27 @@ def refine(function: Callable[[Array], tuple[Array, Array]], low: Array, high: A
     ndarray
         (brackets,), to the last digits that the values allow.
     """
-    x = 0.5 * (low + high)
-    width = high - low
-    for _ in range(ITERATIONS if len(x) else 0):
-        # Where the function is flat, or too large for numbers, Newton leaves the bracket; bisection follows.
-        with np.errstate(all="ignore"):
-            value, derivative = function(x)
+    found = 0.5 * (low + high)
+    open_, x, last = np.arange(len(found)), found.copy(), high - low
+    twice = np.zeros(len(found), dtype=bool)
+    for _ in range(ITERATIONS):
+        if not len(open_):
+            break
+        with np.errstate(all="ignore"):  # where values are flat, or too large, Newton leaves; bisection follows
+            value, derivative = function(open_, x)
             newton = x - value / derivative
-        ahead = before * value > 0
+        ahead, size = before * value > 0, np.abs(x)
         low, high = np.where(ahead, x, low), np.where(ahead, high, x)
-        # Towards a zero of high order Newton creeps; whenever the bracket has not halved, bisect.
-        close = (high - low <= 0.5 * width) | (np.abs(newton - x) < SMALL * np.abs(x))
-        inside = (newton > low) & (newton < high) & close
-        width = high - low
-        following = np.where(value == 0, x, np.where(inside, newton, 0.5 * (low + high)))
-        if np.all(np.abs(following - x) <= np.spacing(np.abs(x))):
-            return following
-        x = following
-    return x
+        # Towards a zero of high order Newton creeps; whenever its step has not halved, bisect.
+        step = np.abs(newton - x)
+        there = step <= 2 * np.spacing(size)
+        taken = there | ((newton > low) & (newton < high) & ((step <= 0.5 * last) | (step < SMALL * size)))
+        following = np.where(value == 0, x, np.where(taken, newton, 0.5 * (low + high)))
+        moved = np.abs(following - x)
+        found[open_] = following
+        # Rounding moves the last steps to and fro, while those towards a zero of any order shrink.
+        stagnant = twice & taken & (moved < SMALL * size) & (moved >= STAGNANT * last)
+        on = ~there & (moved > np.spacing(size)) & ~stagnant
+        open_, x, low, high, before, last = open_[on], following[on], low[on], high[on], before[on], moved[on]
+        twice = taken[on]
+    return found

@@ -58,9 +58,10 @@ def turning_points(theta: Array, c: Array) -> tuple[Index, Array]:
     mode, low, high, at_low, at_high = (part[turns] for part in (mode, low, high, at_low, at_high))
     own, rates = weights[:, mode], factors[:, mode]
 
-    def bend(x: Array) -> tuple[Array, Array]:
-        here = weights_at(own, rates, x)
-        return slope(here, rates), 2 * coefficients(here, rates, 3)[2]
+    def bend(which: Index, x: Array) -> tuple[Array, Array]:
+        factors = rates[:, which]
+        here = weights_at(own[:, which], factors, x)
+        return slope(here, factors), 2 * coefficients(here, factors, 3)[2]
 
     found = refine(bend, low, high, np.where(at_low < 0, -1.0, 1.0))
     found = np.where(at_low == 0, low, np.where(at_high == 0, high, found))
@@ -68,7 +69,7 @@ def turning_points(theta: Array, c: Array) -> tuple[Index, Array]:
     return mode[order], np.ldexp(found, unit[mode])[order]
 
 
-def natural_exponents(theta: Array, c: Array, reached: Index | None = None) -> tuple[Index, Index, Index]:
+def natural_exponents(theta: Array, c: Array, reached: Array | None = None) -> tuple[Index, Index, Index]:
     """Units 2^unit of the clock and 2^(offset + power * unit) of the weights, in which clock factors are about 1.
 
     Parameters
@@ -76,7 +77,7 @@ def natural_exponents(theta: Array, c: Array, reached: Index | None = None) -> t
     theta, c
         Start and clock factors, (L, modes).
     reached
-        Exponents of strengths that are reached, (modes,).
+        Exponents of strengths that are reached, (modes,), as of `aim_exponent`.
 
     Returns
     -------
@@ -87,10 +88,10 @@ def natural_exponents(theta: Array, c: Array, reached: Index | None = None) -> t
     offset, power = np.zeros(theta.shape, dtype=int), np.zeros(theta.shape, dtype=int)
     for layer, (start, factor) in enumerate(zip(theta, c, strict=True)):
         moves = factor != 0
-        offset[layer] = np.where(moves, exponent(factor) + offset[:layer].sum(axis=0), exponent(start))
+        offset[layer] = np.where(moves, _exponent(factor) + offset[:layer].sum(axis=0), _exponent(start))
         power[layer] = np.where(moves, 1 + power[:layer].sum(axis=0), 0)
     given = (theta != 0) & (power > 0)
-    sizes = np.where(given, (exponent(theta) - offset) / np.maximum(power, 1), -np.inf).max(axis=0)
+    sizes = np.where(given, (_exponent(theta) - offset) / np.maximum(power, 1), -np.inf).max(axis=0)
     if reached is not None:
         degree = power.sum(axis=0)
         sizes = np.maximum(sizes, np.where(degree > 0, (reached - offset.sum(axis=0)) / np.maximum(degree, 1), -np.inf))
@@ -115,7 +116,7 @@ def strength_rounding(theta: Array, c: Array, tau: Array) -> Array:
     return np.asarray(change)
 
 
-def in_units(theta: Array, c: Array, reached: Index | None = None) -> tuple[Array, Array, Index]:
+def in_units(theta: Array, c: Array, reached: Array | None = None) -> tuple[Array, Array, Index]:
     """The same chain in units that are powers of two, so that nothing is rounded and nothing overflows."""
     unit, offset, power = natural_exponents(theta, c, reached)
     size = offset + power * unit
@@ -124,8 +125,12 @@ def in_units(theta: Array, c: Array, reached: Index | None = None) -> tuple[Arra
         return np.ldexp(theta, -size), np.ldexp(c, unit + below - size), unit
 
 
-def exponent(values: Array) -> Index:
-    """The number e of f 2^e with f in [1/2, 1); 0 for zero."""
+def aim_exponent(sigma: Array, curvature: Array) -> Array:
+    """Exponent of the target sigma / lambda, (modes,); -inf where it is zero or absent."""
+    return np.where((sigma != 0) & (curvature > 0), _exponent(sigma) - _exponent(curvature), -np.inf)
+
+
+def _exponent(values: Array) -> Index:
     return np.asarray(np.where(values == 0, 0, np.frexp(values)[1]))
 
 

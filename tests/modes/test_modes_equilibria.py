@@ -451,8 +451,11 @@ def test_bad_leaf(invariants, feedback, words):
 
 
 def test_refine_finds_simple_and_multiple_zeros():
-    def function(x):
-        return np.array([x[0] ** 3 - 2, -((x[1] - 1) ** 5)]), np.array([3 * x[0] ** 2, -5 * (x[1] - 1) ** 4])
+    def function(which, x):
+        values = np.where(which == 0, x**3 - 2, -((x - 1) ** 5))
+        return values, np.where(which == 0, 3 * x**2, -5 * (x - 1) ** 4)
 
     found = refine(function, np.array([0.0, -3.0]), np.array([50.0, 4.0]), np.array([-1.0, 1.0]))
-    np.testing.assert_allclose(found, [2 ** (1 / 3), 1], rtol=1e-15)
+    np.testing.assert_allclose(found[0], 2 ** (1 / 3), rtol=1e-15)
+    # steps are a fifth of the distance to a zero of order five: at three units in the last place they stand still
+    np.testing.assert_allclose(found[1], 1, rtol=4e-15)
