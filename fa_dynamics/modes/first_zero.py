@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 STEPS = 16
 """After which what is left (ghosts, mostly) is left to the critical points."""
 
-A_FEW, FIRST, SHALLOW = 6, 3, 4
+A_FEW, FIRST, SHALLOW = 6, 2, 4
 """Modes for which critical points cost less than further steps, steps taken in any case, and largest depth of both."""
 
 PART = 0.999

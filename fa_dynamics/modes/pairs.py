@@ -35,15 +35,19 @@ class Pair:
 
     def __add__(self, other: Pair | Array | float) -> Pair:
         """Sum with a pair or with numbers."""
-        added, low = (other.high, other.low) if isinstance(other, Pair) else (other, 0.0)
-        total, rest = _sum(self.high, added)
-        return _normal(total, rest + (self.low + low))
+        if isinstance(other, Pair):
+            total, rest = _sum(self.high, other.high)
+            return _normal(total, rest + (self.low + other.low))
+        total, rest = _sum(self.high, other)
+        return _normal(total, rest + self.low)
 
     def __mul__(self, other: Pair | Array | float) -> Pair:
         """Product with a pair or with numbers."""
-        factor, low = (other.high, other.low) if isinstance(other, Pair) else (other, 0.0)
-        product, rest = _product(self.high, factor)
-        return _normal(product, rest + (self.high * low + self.low * factor))
+        if isinstance(other, Pair):
+            product, rest = _product(self.high, other.high)
+            return _normal(product, rest + (self.high * other.low + self.low * other.high))
+        product, rest = _product(self.high, other)
+        return _normal(product, rest + self.low * other)
 
     __radd__, __rmul__ = __add__, __mul__
 
