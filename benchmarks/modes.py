@@ -127,6 +127,11 @@ def methods_of(case: Case, tried: Case, quick: bool) -> list[Method]:
         tol = loosest(tried, partial(peers.heyoka_batch, depth), together)
         if tol != 1e-13:
             found.append(Method(f"heyoka batch Taylor, tol {tol:.0e}", partial(peers.heyoka_batch, depth, tol)))
+        for tol in (1e-13, *FINER):  # the worst of many modes may need more than the worst of 1000
+            if case.error(peers.heyoka_batch(depth, tol)(*case.inputs, case.t)) <= GOAL:
+                if tol in FINER:
+                    found.append(Method(f"heyoka batch Taylor, tol {tol:.0e}", partial(peers.heyoka_batch, depth, tol)))
+                break
     if depth > 3:
         return found
     rtol = loosest(tried, peers.stacked, together)
@@ -192,6 +197,9 @@ def one_core() -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
+FINER = (1e-14, 1e-15, 1e-16)
+"""Tolerances of heyoka where 1e-13 misses the goal."""
+
 DRAGGED = 5
 """Calls in a row of a slider: it is dragged, not set once."""
 
@@ -246,7 +254,8 @@ def goals(depth: int, modes: int, found: Sequence[Measured]) -> list[Goal]:
             told = f"{1e3 * ours.seconds:.1f} ms"
             reached.append(Goal(named, "the clock", "under 5 ms", told, ours.seconds < 0.005))
             continue
-        others = [one for one in found[1:] if one.name.startswith(rival)]
+        rivals = [one for one in found[1:] if one.name.startswith(rival)]
+        others = [one for one in rivals if one.error <= GOAL] or rivals
         if others:
             times = min(one.seconds for one in others) / ours.seconds
             right = ours.error <= GOAL
