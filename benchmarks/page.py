@@ -67,7 +67,10 @@ def machine(packages: Sequence[str], threads: str) -> str:
 
 
 def plain(axis: Any) -> None:
-    """Whole numbers at the ticks of a logarithmic axis, not powers of ten."""
+    """Plain numbers at ticks 1, 2, 5, 10, .. of a logarithmic axis, which may span less than a power of ten."""
+    from matplotlib.ticker import LogLocator
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter("")
 

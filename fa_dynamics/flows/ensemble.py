@@ -235,7 +235,7 @@ def simulate_ensemble(
     initial, fixed = redraw(plan, family, backward, seeds)
     with reporting(f"{plan.flow.rule.name} ensemble", progress) as report:
         parts, strength, loss, weights = solve_members(plan, initial, fixed, keep_weights, report)
-    ends = [("interrupted", "stopped by hand before its turn.")] * len(seeds)
+    ends = [("interrupted", "stopped by hand before its end.")] * len(seeds)
     for part in parts:
         for member in part.members:
             ends[member] = (part.status, part.message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
@@ -96,7 +97,11 @@ def solve_members(
         if solution.status == "interrupted":
             return False
         if solution.status != "completed" and len(members) > 1:
-            return all(integrate(half, into, tell) for half in np.array_split(members, 2))
+            first, second = np.array_split(members, 2)
+            share = len(first) / len(members)
+            return integrate(first, into, lambda fraction: tell(share * fraction)) and integrate(
+                second, into, lambda fraction: tell(share + (1 - share) * fraction)
+            )
         reached, count = len(solution.t), len(members)
         if keep_weights:
             moving = splitter(coordinates.compiled.shapes, count, -1)(solution.y)
@@ -116,7 +121,13 @@ def solve_members(
 
     # compiled here, so that threads find it so
     coordinates_of_members(plan, [m[:1] for m in initial], {name: m[:1] for name, m in fixed.items()}, 1)
-    _side_by_side(piece, [len(members) / draws for members in groups], report)
+    with suppress(KeyboardInterrupt):  # what has ended is kept
+        _side_by_side(piece, [len(members) / draws for members in groups], report)
+    unfinished = np.ones(draws, dtype=bool)
+    for part in (part for group in parts for part in group):
+        unfinished[part.members] = False
+    for kept in (strength, loss, *(weights or ())):
+        kept[unfinished] = np.nan
     return tuple(part for group in parts for part in group), strength, loss, weights
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from threading import Event
 
@@ -45,7 +45,7 @@ def share_out(
             while not stop.is_set() and (piece := next(waiting, None)) is not None:
 
                 def tell(fraction: float, piece: int = piece) -> None:
-                    done[piece] = fraction * shares[piece]
+                    done[piece] = max(done[piece], fraction * shares[piece])  # work may begin again
                     if first:
                         report(sum(done))
                     if stop.is_set():
@@ -66,9 +66,11 @@ def share_out(
             stop.set()
         return True
 
+    others: list[Future[None]] = []
     with ThreadPoolExecutor(max(1, threads - 1)) as pool:
-        others = [pool.submit(copy_context().run, take, False) for _ in range(min(threads, len(shares)) - 1)]
         try:
+            count = min(threads, len(shares)) - 1
+            others.extend(pool.submit(copy_context().run, take, False) for _ in range(count))
             take(True)
             while others_work():
                 pass

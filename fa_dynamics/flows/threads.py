@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 SMALL_PRODUCTS = 5e6
@@ -16,14 +18,36 @@ def threads_for(multiply_adds: float) -> Any:
     return one_thread() if multiply_adds < SMALL_PRODUCTS else nullcontext()
 
 
-def one_thread() -> Any:
-    """A context with one BLAS thread."""
-    return _libraries().limit(limits=1, user_api="blas")
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """A context with one BLAS thread, which is a setting of the process: the last to leave gives the others back."""
+    with _STATE.lock:
+        if _STATE.inside == 0:
+            _STATE.limit = _libraries().limit(limits=1, user_api="blas")
+        _STATE.inside += 1
+    try:
+        yield
+    finally:
+        with _STATE.lock:
+            _STATE.inside -= 1
+            if _STATE.inside == 0:
+                _STATE.limit.restore_original_limits()
 
 
 def blas_threads() -> int:
     """Threads that BLAS would use now: what the machine has, or the user allows."""
-    return max((library["num_threads"] for library in _libraries().info()), default=1)
+    return max((each["num_threads"] for each in _libraries().info() if each["user_api"] == "blas"), default=1)
+
+
+class _State:
+    """Who is inside `one_thread`, for it is a setting of the process."""
+
+    def __init__(self) -> None:
+        self.lock, self.inside = Lock(), 0
+        self.limit: Any = None
+
+
+_STATE = _State()
 
 
 @lru_cache(maxsize=1)

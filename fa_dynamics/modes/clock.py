@@ -55,19 +55,25 @@ class Clock:
 
     def numeric_factors(self, feedback: Array) -> Array:
         """c_1..c_L for feedback of shape (L-1, modes), as an array (L, modes)."""
-        values = _factor_function(self.factors, self.chain.feedback)(*feedback)
+        with np.errstate(over="ignore", invalid="ignore"):  # judged where the rest is looked for
+            values = _factor_function(self.factors, self.chain.feedback)(*feedback)
         return np.array([np.broadcast_to(value, feedback.shape[1:]) for value in values], dtype=float)
 
     def rounding_of_factors(self, feedback: Array) -> Array:
-        """What `numeric_factors` leaves out, (L, modes): c_l minus its value there. 0 but for sums and products."""
+        """What rounding takes from `numeric_factors`, (L, modes): c_l minus its value there.
+
+        0 if a factor is more than sums, products and powers of feedback, and where numbers are too large to tell.
+        """
         given = [Pair.of(row) for row in feedback]
         try:
-            values = _factor_function(self.factors, self.chain.feedback)(*given)
+            with np.errstate(over="ignore", invalid="ignore"):
+                values = _factor_function(self.factors, self.chain.feedback)(*given)
         except TypeError:  # a function of feedback, which pairs do not have
             values = []
         missing = np.zeros((len(self.factors), feedback.shape[1]))
         for row, value in zip(missing, values, strict=False):
-            row[:] = value.low if isinstance(value, Pair) else 0.0
+            if isinstance(value, Pair):
+                row[:] = np.where(np.isfinite(value.low), value.low, 0.0)
         return missing
 
 

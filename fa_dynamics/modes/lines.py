@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fa_dynamics.derive.chain import Chain
 from fa_dynamics.derive.flow import derive
 from fa_dynamics.derive.rules import Rule
-from fa_dynamics.errors import DerivationError
+from fa_dynamics.errors import DerivationError, IntegrationError
 from fa_dynamics.modes.backprop import BackpropMotion, follows_gradient
 from fa_dynamics.modes.clock import Clock, clock_of
 from fa_dynamics.modes.clocked import ClockMotion
@@ -22,6 +22,12 @@ Array = NDArray[np.float64]
 EXACT_DEPTH = 6
 """Deeper clocks are not used: the clock's polynomial has degree 2^L - 1, and beyond 63 double precision does not
 separate its terms."""
+
+
+OVERFLOWS = "start: weights, feedback and targets of this size leave the range of floating-point numbers"
+
+LARGEST_EXPONENT = 1000
+"""Of the units of weights and strengths."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +69,13 @@ def line_of(chain: Chain, theta: Array, feedback: Array, sigma: Array, curvature
         aim = aim_exponent(sigma, curvature)
         unit, offset, power = natural_exponents(theta, c, aim)
         size = offset + power * unit
-        weights, factors, _ = in_units(theta, c, aim)
-        missing = np.ldexp(clock.rounding_of_factors(feedback), unit + np.cumsum(size, axis=0) - 2 * size)
-        curvatures = np.ldexp(curvature, size.sum(axis=0) - unit)
-        scaled = ClockMotion(weights, np.ldexp(sigma, -unit), curvatures, factors, missing)
-        return Line(ExactModes(scaled), np.ldexp(1.0, size))
+        if max(size.max(), size.sum(axis=0).max()) > LARGEST_EXPONENT:
+            raise IntegrationError(OVERFLOWS)
+        with np.errstate(over="ignore", invalid="ignore"):  # judged where the rest is looked for
+            weights, factors, _ = in_units(theta, c, aim)
+            missing = np.ldexp(clock.rounding_of_factors(feedback), unit + np.cumsum(size, axis=0) - 2 * size)
+            sigmas, curvatures = np.ldexp(sigma, -unit), np.ldexp(curvature, size.sum(axis=0) - unit)
+        return Line(ExactModes(ClockMotion(weights, sigmas, curvatures, factors, missing)), np.ldexp(1.0, size))
     # Without curvature nothing stops backpropagation, which may leave every bound in finite time.
     if follows_gradient(chain) and (curvature > 0).all():
         return Line(ExactModes(BackpropMotion(theta, sigma, curvature)), np.ones_like(theta))

@@ -51,6 +51,24 @@ class Pair:
 
     __radd__, __rmul__ = __add__, __mul__
 
+    def __neg__(self) -> Pair:
+        """Turned."""
+        return Pair(-self.high, -self.low)
+
+    def __sub__(self, other: Pair | Array | float) -> Pair:
+        """Difference to a pair or to numbers."""
+        return self + -other
+
+    def __rsub__(self, other: Array | float) -> Pair:
+        """Difference of numbers to a pair."""
+        return -self + other
+
+    def __pow__(self, power: int) -> Pair:
+        """Product of so many of it; for a whole number of at least 1."""
+        if not isinstance(power, int) or power < 1:
+            return NotImplemented
+        return self if power == 1 else self * self ** (power - 1)
+
     def rounded(self) -> Array:
         """The nearest floating-point numbers."""
         return np.asarray(self.high + self.low)

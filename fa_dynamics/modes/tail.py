@@ -69,7 +69,8 @@ class Tail:
     def at(self, waited: Array, some: Index) -> Array:
         """The variable v of some modes at times >= 0 after the beginning, (times, some)."""
         bend, begin = self.bend[some], self.begin[some]
-        z = waited * -self.rate[some]
+        with np.errstate(over="ignore"):  # infinitely long after
+            z = waited * -self.rate[some]
         np.exp(z, out=z)
         z *= begin / (1 - bend * begin)
         z /= 1 + bend * z

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from math import ceil
@@ -30,7 +31,7 @@ def store_bytes(spec: Spec, layout: Layout) -> int:
     blocks += (len(spec.shape) + len(layout.numbered)) * _blocks([1])
     numbers = sum(table.values.nbytes for table in layout.tables.values())
     numbers += 8 * (sum(spec.shape) + sum(layout.numbered.values()))
-    source = len(spec.source[1]) if spec.source else 0  # kept twice, as it is and as what it says
+    source = len(json.dumps(spec.source[1])) if spec.source else 0  # kept twice, as it is and as what it says
     return spec.runs * layout.run_bytes + numbers + 2 * source + DISK_BLOCK * (blocks + OWN)
 
 

@@ -114,6 +114,25 @@ def test_an_interruption_keeps_the_groups_that_ended(monkeypatch):
     np.testing.assert_array_equal(np.isfinite(many.loss).all(axis=1), many.completed)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_interruption_anywhere_keeps_the_groups_that_ended(threads, monkeypatch):
+    real, calls = ensemble_solve.coordinates_of_members, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(ensemble_solve, "GROUP_STATES", 60)
+    monkeypatch.setattr(ensemble_solve, "blas_threads", lambda: threads)
+    monkeypatch.setattr(ensemble_solve, "coordinates_of_members", interrupted)
+    many = simulate_ensemble(TASK, 3, draws=30, t_end=5.0)
+    assert many.status.count("completed") >= 4
+    assert many.status.count("interrupted") >= 2
+    np.testing.assert_array_equal(np.isfinite(many.loss).all(axis=1), many.completed)
+
+
 RUNAWAY = '''
 from fa_dynamics import FeedbackAlignment
 
@@ -133,9 +152,10 @@ def test_a_member_that_blows_up_does_not_hurt_the_others(tmp_path):
     path = tmp_path / "runaway.py"
     path.write_text(RUNAWAY, encoding="utf-8")
     task = fa.Task.from_spectrum([1.0])
-    many = simulate_ensemble(
-        task, 1, f"{path}:Runaway", "gaussian:2", draws=12, t_end=20.0, rtol=1e-7, atol=1e-10, seed=2
-    )
+    told, options = [], {"t_end": 20.0, "rtol": 1e-7, "atol": 1e-10, "seed": 2, "progress": lambda f: told.append(f)}
+    many = simulate_ensemble(task, 1, f"{path}:Runaway", "gaussian:2", draws=12, **options)
+    assert told == sorted(told)
+    assert told[-1] > 0.9
     assert 0 < many.completed.sum() < 12, many.status
     for draw in range(12):
         if many.completed[draw]:

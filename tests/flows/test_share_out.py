@@ -113,3 +113,36 @@ def test_an_interruption_while_only_the_other_thread_works(keeps):
         with pytest.raises(KeyboardInterrupt):
             share_out(work, [0.5, 0.5], 2, report)
     assert len(ended) == 1
+
+
+def test_an_interruption_while_threads_start(monkeypatch):
+    from concurrent.futures import ThreadPoolExecutor
+
+    submit, done = ThreadPoolExecutor.submit, []
+
+    def interrupted(self, *arguments):
+        submit(self, *arguments)
+        raise KeyboardInterrupt
+
+    def work(piece, tell):
+        time.sleep(0.05)
+        tell(1.0)
+        done.append(piece)
+        return True
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        share_out(work, [0.1] * 10, 2, ignore)
+    assert len(done) < 3
+
+
+def test_work_that_begins_again_does_not_take_progress_back():
+    told = []
+
+    def work(piece, tell):
+        for fraction in (0.2, 0.9, 0.1, 1.0):
+            tell(fraction)
+        return True
+
+    share_out(work, [0.5, 0.5], 1, told.append)
+    assert told == [0.1, 0.45, 0.45, 0.5, 0.6, 0.95, 0.95, 1.0]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fa_dynamics as fa
 from fa_dynamics.modes.clocked import ClockMotion
 from fa_dynamics.modes.pairs import Pair
 from fa_dynamics.modes.polynomials import error_of
@@ -28,6 +29,10 @@ def test_sums_and_products(a, b, c, d):
     assert abs(exact(one + other) - first - second) <= UNIT * (abs(first) + abs(second))
     assert abs(exact(one * other) - first * second) <= 4 * UNIT * abs(first * second)
     assert float(other.rounded()) == float(second)
+    assert exact(-other) == -second
+    assert abs(exact(one - other) - first + second) <= UNIT * (abs(first) + abs(second))
+    assert exact(np.float64(a) - Pair.of(np.float64(b))) == Fraction(a) - Fraction(b)
+    assert abs(exact(other**3) - second**3) <= 16 * UNIT * abs(second**3)
 
 
 def test_arrays_leave_it_to_the_pair():
@@ -67,3 +72,11 @@ def test_speed_at_the_bottom_of_a_ghost():
     np.testing.assert_allclose(careful, true, rtol=1e-15)
     lowest = np.argmin(true)
     assert abs(plain[lowest] / true[lowest] - 1) > 1e-5  # what careful arithmetic is for
+
+
+def test_factors_that_are_too_large_for_pairs():
+    """What rounding takes from them cannot be told, and does not matter."""
+    start, feedback = [[1e-100], [1e101], [1e-99]], [[1e-301], [1e301]]
+    curves = fa.solve_modes([1.0], 1e98, 3, start=start, feedback=feedback, t=[0.0, 1e-100, 1e-99, 1e-98])
+    assert np.isfinite(curves.strength).all()
+    assert curves.strength[0, 0] == pytest.approx(1e-98)

@@ -8,6 +8,7 @@ from scipy.integrate import quad, solve_ivp
 from scipy.special import hyp2f1
 
 import fa_dynamics as fa
+from fa_dynamics.errors import IntegrationError
 
 SPECTRUM = np.array([4.0, 2.0, 1.0, 0.5, 0.25])
 
@@ -305,6 +306,25 @@ def test_starts_of_any_smallness(depth, size):
     small, zero = (fa.solve_modes([2.0, -1.0], depth=depth, start=start, t=t) for start in (size, 0.0))
     np.testing.assert_allclose(small.strength, zero.strength, rtol=0, atol=1e-11)
     assert (abs(small.strength - zero.strength) <= small.error + 10 * depth * size).all()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"depth": 3, "feedback": 1e160},
+        {"depth": 3, "feedback": 1e200},
+        {"start": 1e155},
+        {"start": 1e200, "feedback": 1e-320},
+        {"curvature": 1e-320},
+    ],
+)
+def test_numbers_beyond_the_range(given):
+    with pytest.raises(IntegrationError, match="leave the range of floating-point numbers"):
+        fa.solve_modes([1.0], **{"start": 0.1, "t": [0.0, 1.0]} | given)
+
+
+def test_infinitely_long_after():
+    assert fa.solve_modes([1.0], start=0.1, t=[0.0, 1e308]).strength[-1, 0] == 1
 
 
 def test_modes_do_not_feel_each_other():
