@@ -131,7 +131,7 @@ def solve_members(
     return tuple(part for group in parts for part in group), strength, loss, weights
 
 
-def curves_of(parts: Sequence[Part], report: Callable[[float], None] = ignore) -> tuple[Curve, ...]:
+def curves_of(parts: Sequence[Part]) -> tuple[Curve, ...]:
     """Mode strengths between the accepted steps of every part."""
     found: dict[int, Curve] = {}
 
@@ -142,7 +142,7 @@ def curves_of(parts: Sequence[Part], report: Callable[[float], None] = ignore) -
         return True
 
     total = sum(len(part.members) for part in parts)
-    _side_by_side(piece, [len(part.members) / total for part in parts], report)
+    _side_by_side(piece, [len(part.members) / total for part in parts], ignore)
     return tuple(found[number] for number in range(len(parts)))
 
 

@@ -17,7 +17,6 @@ DISK_BLOCK = 4096
 PER_RUN = 3
 """Arrays with an entry for every run, beside the observables: status, message, seed."""
 
-
 OWN = 3
 """Blocks of the store's own folder and description."""
 

@@ -11,6 +11,13 @@ from fa_dynamics.flows.share_out import share_out
 from fa_dynamics.progress import ignore
 
 
+def for_long(tell):
+    """Work that only an interruption ends soon."""
+    for _ in range(20_000):
+        tell(0.1)
+        time.sleep(0.001)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3, 9])
 def test_every_piece_is_done_once(threads):
     done, told, here = [], [], threading.current_thread()
@@ -46,9 +53,7 @@ def test_an_error_in_either_thread_ends_the_other(breaks, error):
         if piece == breaks:
             raise error
         try:
-            for _ in range(10_000):
-                tell(0.1)
-                time.sleep(0.001)
+            for_long(tell)
         except KeyboardInterrupt:
             ended.append(piece)
             return False
@@ -72,9 +77,7 @@ def test_a_piece_that_is_the_last_lets_no_other_begin():
 
 def test_a_report_that_interrupts_ends_all():
     def work(piece, tell):
-        for _ in range(10_000):
-            tell(0.1)
-            time.sleep(0.001)
+        for_long(tell)
         return True
 
     def report(fraction):
@@ -95,9 +98,7 @@ def test_an_interruption_while_only_the_other_thread_works(keeps):
         if threading.current_thread() is here:
             return True
         try:
-            for _ in range(20_000):
-                tell(0.1)
-                time.sleep(0.001)
+            for_long(tell)
         except KeyboardInterrupt:
             ended.append(piece)
             if not keeps:

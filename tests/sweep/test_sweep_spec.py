@@ -141,17 +141,15 @@ def test_an_estimate_keeps_nothing(spec_file, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-WRITTEN = """
+ROOM = {
+    "many small": {"draws": 200, "record": ["loss"], "grid": {"hidden": [3, 6]}},
+    "a file": """
 task = { spectrum = [2.0, 1.0] }
 draws = 6
 record = ["weights", "mode_strength"]
 fixed = { t_end = 0.5, rtol = 1e-3, atol = 1e-6, t_eval = { linspace = [0, 0.5, 100] } }
 grid = { hidden = [30] }
-"""
-
-ROOM = {
-    "many small": {"draws": 200, "record": ["loss"], "grid": {"hidden": [3, 6]}},
-    "a few large": {"draws": 6, "record": ["weights", "mode_strength"], "grid": {"hidden": [30]}},
+""",
     "several chunks": {"draws": 700, "record": ["loss"], "grid": {"hidden": [2], "rule": ["fa", "bp"]}},
 }
 
@@ -159,11 +157,11 @@ ROOM = {
 @pytest.mark.parametrize("case", ROOM)
 def test_a_store_needs_no_more_room_than_estimated(case, tmp_path):
     fixed = {"t_end": 0.5, "rtol": 1e-3, "atol": 1e-6, "t_eval": {"linspace": [0, 0.5, 100]}}
-    spec = {"task": {"spectrum": [2.0, 1.0]}, "fixed": fixed, **ROOM[case]}
-    if case == "a few large":  # kept with the comments of its file, in whatever alphabet
-        path = tmp_path / "sweep.toml"
-        path.write_text("# " + "\u03c0" * 30_000 + WRITTEN, encoding="utf-8")
-        spec = path
+    if case == "a file":  # kept with its comments, in whatever alphabet
+        spec = tmp_path / "sweep.toml"
+        spec.write_text("# " + "\u03c0" * 30_000 + ROOM[case], encoding="utf-8")
+    else:
+        spec = {"task": {"spectrum": [2.0, 1.0]}, "fixed": fixed, **ROOM[case]}
     sweep(spec, store=tmp_path / "store.zarr")
     sizes = [path.stat().st_size if path.is_file() else 1 for path in tmp_path.rglob("store.zarr/**/*")]
     needed = sum(-(-size // 4096) * 4096 for size in sizes)
