@@ -2,11 +2,12 @@
 # # 13. What stands still under fixed feedback
 #
 # **Assumed.** A linear network of any depth and widths, any second moments of the data, feedback that is fixed
-# (feedback alignment or direct feedback alignment), no weight decay.
+# (feedback alignment or direct feedback alignment); weight decay from (e) on.
 #
 # **To show.** (a) The flow keeps its form under an orthogonal change of basis of the inputs and of every hidden layer.
 # (b) In a suitable basis of layer $l<L$ only the first $n_L$ rows of $W_l$ ever move. (c) Inputs may be taken as
-# uncorrelated. (d) Both together leave far fewer numbers to integrate, and nothing is approximated.
+# uncorrelated. (d) Both together leave far fewer numbers to integrate, and nothing is approximated. (e) With weight
+# decay the other rows shrink by a known factor, and as few numbers are left.
 #
 # Behind (b) is the constant factor that also gives the conserved matrix of page 4: `robertson2024.matrix-law`.
 
@@ -106,11 +107,10 @@ assert found.velocity[W3] == w.expand(E * W1.T * W2.T)  # of the last layer all 
 sp.Matrix([R1.shape, R2.shape])
 
 # %% [markdown]
-# Backpropagation sends back $(W_3W_2)^\top$, which moves: there all rows move. So they do where weights decay.
+# Backpropagation sends back $(W_3W_2)^\top$, which moves: there all rows move.
 
 # %%
 assert not moving_rows(fa.derive(3, "bp")).constants
-assert not moving_rows(fa.derive(3, "fa", decay=True)).constants
 direct = moving_rows(fa.derive(3, "dfa"))
 assert list(direct.constants) == [W1, W2]
 direct.constants[W1]
@@ -157,6 +157,46 @@ def all_weights(t, y):
 
 begin = np.concatenate([weight[0].ravel() for weight in run.weights])
 end = solve_ivp(all_weights, (0, 2), begin, "DOP853", rtol=1e-10, atol=1e-13).y[:, -1]
+assert np.allclose(end, np.concatenate([weight[1].ravel() for weight in run.weights]), rtol=0, atol=1e-7)
+
+# %% [markdown]
+# ## (e) Weight decay
+#
+# A decay adds $-\rho_lW_l$ to the velocity, and $Q_l^\top(\rho_lW_l)Q_{l-1}=\rho_lW_l'$: the form is kept as in (a).
+# Now
+#
+# $$\frac{d}{dt}\binom{M_l}{S_l}=\binom{R_l}{0}\,E\,(\dots)-\rho_l\binom{M_l}{S_l},$$
+#
+# so that the rows $S_l$ below the $n_L$-th are no longer constant, but known: $S_l(t)=e^{-\rho_lt}S_l(0)$. In other
+# words $W_l'=F_l\binom{M_l}{S_l(0)}$ with the diagonal matrix $F_l=\mathrm{diag}(1,\dots,1,e^{-\rho_lt},\dots)$, which
+# never needs to be multiplied by a large matrix: in every product it may go to the neighbour that has few rows.
+
+# %%
+decaying = fa.derive(3, "fa", decay=True)
+assert keeps_form(decaying, (0, 1, 2))
+t, rho = sp.symbols("t rho", nonnegative=True)
+S = sp.Function("S")(t)
+assert sp.dsolve(sp.diff(S, t) + rho * S, S, ics={S.subs(t, 0): 1}).rhs == sp.exp(-rho * t)
+
+found = moving_rows(decaying)
+rho1, rho2, rho3 = decaying.decay_rates
+R1, R2, M1, M2, F1, F2 = (part[W] for part in (found.stand_in, found.first_rows, found.fading) for W in (W1, W2))
+assert found.velocity[W1] == w.expand(R1 * E - rho1 * M1)
+assert found.velocity[W2] == w.expand(R2 * E * W1.T * F1 - rho2 * M2)
+assert found.velocity[W3] == w.expand(E * W1.T * F1 * W2.T * F2 - rho3 * W3)
+assert found.error == w.expand(network.cross_moment - W3 * F2 * W2 * F1 * W1 * network.input_moment)
+found.velocity[W2]
+
+# %% [markdown]
+# The run of (d) once more with decay, beside all weights, of which the last layer decays too:
+
+# %%
+rates = (0.5, 0.2, 0.1)
+run = fa.simulate(task, (20, 16), "fa", fa.starts.Gaussian(0.3), t_end=2.0, t_eval=[0.0, 2.0], decay=rates)
+assert [matrix.shape[1:] for matrix in run.history.moving] == [(3, 12), (3, 20), (3, 16)]
+assert np.allclose(run.history.left[0], np.exp(-0.5 * run.t), rtol=1e-15)
+decays = np.repeat(rates, [240, 320, 48])
+end = solve_ivp(lambda t, y: all_weights(t, y) - decays * y, (0, 2), begin, "DOP853", rtol=1e-10, atol=1e-13).y[:, -1]
 assert np.allclose(end, np.concatenate([weight[1].ravel() for weight in run.weights]), rtol=0, atol=1e-7)
 
 # %% [markdown]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -48,6 +48,10 @@ class CompiledFlow:
         Of the matrices of working memory.
     spread
         Working memory that holds a diagonal, repeated: its number, the parameter, whether that scales rows.
+    fading
+        Names of the matrices of which some rows only decay. Those of a state are given as they were at t = 0; the rows
+        that move of every such matrix W_l follow the state, and the parameter F_l, of shape (n_l,), tells what is left
+        of every row: whoever evaluates the velocity keeps it up to date.
     """
 
     flow: Flow
@@ -58,6 +62,7 @@ class CompiledFlow:
     multiply_adds: float
     memory_shapes: tuple[tuple[int, int], ...]
     spread: tuple[tuple[int, str, bool], ...]
+    fading: tuple[str, ...]
     constants_function: Callable[..., list[Array]]
     velocity_function: Callable[..., list[Array]]
 
@@ -143,20 +148,31 @@ def compile_moving_rows(
         stand among the parameters in the place of feedback.
     """
     flow, network = found.flow, found.flow.network
-    numbers = {rows_symbol(int(str(matrix)[2:])): count for matrix, count in zip(found.stand_in, rows, strict=True)}
-    error = w.expand(flow.error)
-    if moment == "identity":
-        error = w.substitute(error, {network.input_moment: {(): sp.S.One}})
-    diagonal = frozenset({network.input_moment} if moment == "diagonal" else ())
+    sizes_of = dict(zip(network.sizes, sizes, strict=True))
+    counts = dict(zip(found.stand_in, rows, strict=True))
+    numbers = {rows_symbol(int(str(matrix)[2:])): count for matrix, count in counts.items()}
+    plain: dict[Any, w.Words] = {network.input_moment: {(): sp.S.One}} if moment == "identity" else {}
+    fading = []
+    for matrix, factor in found.fading.items():
+        if counts[matrix] < sizes_of[matrix.shape[0]]:
+            fading.append(matrix)
+        else:  # all rows move
+            plain |= {factor: {(): sp.S.One}, found.first_rows[matrix]: {(matrix,): sp.S.One}}
+    factors = tuple(found.fading[matrix] for matrix in fading)
+    first_rows = tuple(found.first_rows[matrix] for matrix in fading)
+    diagonal = frozenset({network.input_moment, *factors} if moment == "diagonal" else factors)
     program = lay_out(
         network.error_symbol,
-        error,
-        found.velocity,
-        dict(zip(network.sizes, sizes, strict=True)) | numbers,
+        w.substitute(found.error, plain),
+        {matrix: w.substitute(words, plain) for matrix, words in found.velocity.items()},
+        sizes_of | numbers,
         (network.n(0), network.n(flow.depth)),
         diagonal,
+        frozenset((*factors, *first_rows)),
     )
-    return compile_program(flow, program, sizes, numbers, tuple(found.stand_in.values()), diagonal, stacked)
+    stand_ins = tuple(found.stand_in.values())
+    compiled = compile_program(flow, program, sizes, numbers, stand_ins, factors, first_rows, diagonal, stacked)
+    return replace(compiled, fading=tuple(matrix.name for matrix in fading))
 
 
 def compile_program(
@@ -165,6 +181,8 @@ def compile_program(
     sizes: tuple[int, ...],
     more_sizes: Mapping[Any, int],
     stand_ins: tuple[Any, ...] = (),
+    factors: tuple[Any, ...] = (),
+    first_rows: tuple[Any, ...] = (),
     diagonal: frozenset[Any] = frozenset(),
     stacked: bool = False,
 ) -> CompiledFlow:
@@ -178,6 +196,10 @@ def compile_program(
         Values of other size symbols.
     stand_ins
         Matrices that are parameters in the place of fixed feedback.
+    factors
+        Parameters that change with time.
+    first_rows
+        Parts of matrices of the state, which follow the state among the arguments.
     diagonal
         Parameters that are the diagonal of their matrix.
     stacked
@@ -187,8 +209,8 @@ def compile_program(
     numbers = dict(zip(network.sizes, sizes, strict=True)) | dict(more_sizes)
     used = {symbol for words in _matrices_of(program) for symbol in words}
     fixed = tuple(matrix for matrix in flow.feedback if matrix not in flow.state and matrix in used)
-    parameters = (*stand_ins, *fixed, network.input_moment, network.cross_moment, *flow.decay_rates)
-    plan = with_memory(program, numbers, diagonal, stacked)
+    parameters = (*stand_ins, *factors, *fixed, network.input_moment, network.cross_moment, *flow.decay_rates)
+    plan = with_memory(program, numbers, diagonal, frozenset(factors), stacked)
     constants = [statement.target for statement in program.constants]
     return CompiledFlow(
         flow=flow,
@@ -199,11 +221,12 @@ def compile_program(
         multiply_adds=program.multiply_adds,
         memory_shapes=tuple(numeric_shape(symbol, numbers) for symbol in plan.memory),
         spread=plan.spread,
+        fading=(),
         constants_function=_lambdify(
             parameters, [(s.target, s.expression.subs(numbers)) for s in program.constants], constants, stacked
         ),
         velocity_function=_lambdify(
-            (*flow.state, *parameters, *constants, *map(output_memory, program.outputs), *plan.memory),
+            (*flow.state, *first_rows, *parameters, *constants, *map(output_memory, program.outputs), *plan.memory),
             list(plan.steps),
             list(program.outputs),
             stacked,

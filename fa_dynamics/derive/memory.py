@@ -38,7 +38,11 @@ class WithMemory:
 
 
 def with_memory(
-    program: Program, numbers: Mapping[Any, int], diagonal: frozenset[Any], stacked: bool = False
+    program: Program,
+    numbers: Mapping[Any, int],
+    diagonal: frozenset[Any],
+    varying: frozenset[Any] = frozenset(),
+    stacked: bool = False,
 ) -> WithMemory:
     """Give every statement its memory.
 
@@ -50,9 +54,12 @@ def with_memory(
         Values of the size symbols.
     diagonal
         Parameters that are the diagonal of their matrix.
+    varying
+        Those of them that change with time.
     stacked
-        Whether matrices have a leading axis. Their calls are loops over short matrices, so that a diagonal is spread
-        over a matrix of its own first (10 ns instead of 30 ns for 4 x 8 numbers), and a small transpose is copied.
+        Whether matrices have a leading axis. Their calls are loops over short matrices, so that a constant diagonal is
+        spread over a matrix of its own first (10 ns instead of 30 ns for 4 x 8 numbers), and a small transpose is
+        copied.
     """
     steps: list[tuple[Any, Any]] = []
     memory: list[Any] = []
@@ -65,7 +72,7 @@ def with_memory(
 
     def scaled(home: Any, left: Any, right: Any) -> Any:
         rows = left in diagonal
-        if not stacked:
+        if not stacked or (left if rows else right) in varying:
             return ScaleInto(home, left, right, sp.sympify(rows))
         everywhere = allocate(home)
         spread.append((len(memory) - 1, (left if rows else right).name, rows))

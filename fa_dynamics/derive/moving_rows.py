@@ -1,9 +1,10 @@
-"""Fixed feedback moves few rows: a flow in orthogonal coordinates in which the others stand still.
+"""Fixed feedback moves few rows: a flow in orthogonal coordinates in which the others stand still, or only decay.
 
 What a rule with fixed feedback sends to layer l begins with a constant matrix C_l of n_L columns, and
-``dW_l/dt = C_l (...)``. In a basis of layer l whose first vectors span the columns of C_l, ``Q_l^T C_l = [R_l; 0]``:
-only the first rows of ``Q_l^T W_l`` move, with R_l in the place of C_l. Orthogonal changes of basis keep the form of
-the flow; that they do is proved here for every flow before it is used.
+``dW_l/dt = C_l (...) - rho_l W_l``. In a basis of layer l whose first vectors span the columns of C_l,
+``Q_l^T C_l = [R_l; 0]``: only the first rows of ``Q_l^T W_l`` are taught, with R_l in the place of C_l, and the
+others are e^(-rho_l t) times what they were. Orthogonal changes of basis keep the form of the flow; that they do is
+proved here for every flow before it is used.
 """
 
 from __future__ import annotations
@@ -30,21 +31,27 @@ class MovingRows:
     ----------
     flow
         The flow.
-    turned
-        Layers 0..L-1 whose basis may be turned: the flow keeps its form.
     constants
         W_l -> C_l, the constant matrix its velocity begins with, for the layers that have one.
     stand_in
         W_l -> R_l, the symbol in the place of C_l, of shape (r_l, n_L).
+    error
+        E, in words.
     velocity
         Of the first r_l rows of W_l, or of all rows where there is no R_l; in words.
+    first_rows, fading
+        With weight decay, W_l -> M_l, its first r_l rows, and W_l -> F_l, a diagonal matrix: here W_l stands for M_l
+        over the other rows as they were at t = 0, and the weights are F_l W_l. F_l is 1 in the first r_l places and
+        e^(-rho_l t) in the others. Both are empty without decay.
     """
 
     flow: Flow
-    turned: tuple[int, ...]
     constants: Mapping[Any, Any]
     stand_in: Mapping[Any, Any]
+    error: w.Words
     velocity: Mapping[Any, w.Words]
+    first_rows: Mapping[Any, Any]
+    fading: Mapping[Any, Any]
 
 
 @lru_cache(maxsize=64)
@@ -58,21 +65,44 @@ def moving_rows(flow: Flow) -> MovingRows | None:
     moments = {network.input_moment, network.cross_moment}
     if moments & _matrices_in(whole.values()) or any(network.n(0) in matrix.shape for matrix in flow.feedback):
         return None  # only the error and W_1 may know of the basis of the inputs
+    error = w.expand(flow.error)
     if keeps_form(flow, tuple(range(flow.depth))):
-        constants: dict[Any, Any] = {}
-        stand_in: dict[Any, Any] = {}
-        velocity = dict(whole)
-        for layer, matrix in enumerate(network.weights[:-1], start=1):
-            head, rest = _constant_head(flow, velocity[matrix])
-            if head:
-                symbol = MatrixSymbol(f"R_{layer}", rows_symbol(layer), head[-1].shape[1])
-                constants[matrix] = w.assemble({head: sp.S.One}, head[0].shape[0], head[-1].shape[1])
-                stand_in[matrix] = symbol
-                velocity[matrix] = {(symbol, *word): value for word, value in rest.items()}
+        found = _taught(flow, whole, error)
         # feedback that is left would have to be turned with its layers
-        if not set(flow.feedback) & (_matrices_in(velocity.values()) | set(flow.state)):
-            return MovingRows(flow, tuple(range(flow.depth)), constants, stand_in, velocity)
-    return MovingRows(flow, (0,), {}, {}, whole) if keeps_form(flow, (0,)) else None
+        if not set(flow.feedback) & (_matrices_in(found.velocity.values()) | set(flow.state)):
+            return found
+    return MovingRows(flow, {}, {}, error, whole, {}, {}) if keeps_form(flow, (0,)) else None
+
+
+def _taught(flow: Flow, whole: Mapping[Any, w.Words], error: w.Words) -> MovingRows:
+    """Give every W_l whose velocity begins with a constant matrix its R_l, and with decay its M_l and F_l."""
+    constants: dict[Any, Any] = {}
+    stand_in: dict[Any, Any] = {}
+    first_rows: dict[Any, Any] = {}
+    fading: dict[Any, Any] = {}
+    taught: dict[Any, w.Words] = {}
+    for layer, matrix in enumerate(flow.network.weights[:-1], start=1):
+        decayed = {(matrix,): -flow.decay_rates[layer - 1]} if flow.decay else {}
+        head, rest = _constant_head(flow, w.subtract(whole[matrix], decayed))
+        if not head:
+            continue
+        rows, (units, inputs) = rows_symbol(layer), matrix.shape
+        constants[matrix] = w.assemble({head: sp.S.One}, head[0].shape[0], head[-1].shape[1])
+        stand_in[matrix] = MatrixSymbol(f"R_{layer}", rows, head[-1].shape[1])
+        taught[matrix] = rest
+        if flow.decay:
+            first_rows[matrix] = MatrixSymbol(f"M_{layer}", rows, inputs)
+            fading[matrix] = w.SymmetricSymbol(f"F_{layer}", units, units)
+    faded = {matrix: {(factor, matrix): sp.S.One} for matrix, factor in fading.items()}
+    velocity = {}
+    for matrix, words in whole.items():
+        velocity[matrix] = w.substitute(taught.get(matrix, words), faded)
+        if matrix in taught:
+            velocity[matrix] = w.multiply({(stand_in[matrix],): sp.S.One}, velocity[matrix])
+        if matrix in fading:
+            rate = flow.decay_rates[flow.network.weights.index(matrix)]
+            velocity[matrix] = w.subtract(velocity[matrix], {(first_rows[matrix],): rate})
+    return MovingRows(flow, constants, stand_in, w.substitute(error, faded), velocity, first_rows, fading)
 
 
 def rows_symbol(layer: int) -> Any:

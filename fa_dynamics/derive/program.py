@@ -78,6 +78,7 @@ def lay_out(
     sizes: Mapping[Any, int],
     ends: tuple[Any, Any],
     diagonal: frozenset[Any] = frozenset(),
+    varying: frozenset[Any] = frozenset(),
 ) -> Program:
     """Lay out the evaluation of velocities that share an error matrix.
 
@@ -93,8 +94,10 @@ def lay_out(
         The size symbols n_0 and n_L.
     diagonal
         Matrices that are diagonal.
+    varying
+        Matrices that change with time, beside those that move.
     """
-    moving = {*moving_words, error}
+    moving = {*moving_words, *varying, error}
     velocities = list(moving_words.values())
     schedule = plan([error_words, *velocities], sizes, lambda symbol: symbol not in moving, ends, diagonal)
     names = _Names(schedule)

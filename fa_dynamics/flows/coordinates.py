@@ -1,14 +1,16 @@
 """The coordinates in which a flow is integrated: what stands still is left out, and inputs are uncorrelated.
 
 With fixed feedback only the first n_L rows of W_l move, in a basis of layer l that the QR decomposition of its constant
-factor C_l gives; in the eigenvectors of Sigma_xx the product P Sigma_xx scales columns. Both are orthogonal changes of
-basis under which the derived flow keeps its form (`fa_dynamics.derive.moving_rows` proves it): nothing is approximated.
+factor C_l gives, and with weight decay the others shrink by a known factor; in the eigenvectors of Sigma_xx the product
+P Sigma_xx scales columns. Both are orthogonal changes of basis under which the derived flow keeps its form
+(`fa_dynamics.derive.moving_rows` proves it): nothing is approximated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import exp
 from typing import Any
 
 import numpy as np
@@ -51,7 +53,9 @@ class Coordinates:
     start
         The rows of every matrix of the state that move, at t = 0.
     still
-        The other rows, or None where all move.
+        The other rows at t = 0, or None where all move.
+    rates
+        Rates rho at which those rows decay, one per matrix; 0 where there are none.
     members
         Number of members of an ensemble, whose matrices have a leading axis; None for one run.
     """
@@ -61,6 +65,7 @@ class Coordinates:
     bases: tuple[Array | None, ...]
     start: tuple[Array, ...]
     still: tuple[Array | None, ...]
+    rates: tuple[float, ...]
     members: int | None = None
 
     @property
@@ -72,12 +77,48 @@ class Coordinates:
     def velocity(self) -> InPlace:
         """The velocity of a flat state; it owns working memory and must not run in two threads at once."""
         lead = () if self.members is None else (self.members,)
-        bound = self.compiled.bind(self.parameters, lambda shape: np.empty((*lead, *shape)))
-        split, matrices = splitter(self.compiled.shapes, self.members), self.matrices()
-        return InPlace(lambda _, state, out: bound(matrices(state), split(out)))
+        numbers = [self.compiled.names.index(name) for name in self.compiled.fading]
+        factors = {f"F_{number + 1}": np.ones(self.compiled.sizes[number + 1]) for number in numbers}
+        bound = self.compiled.bind({**self.parameters, **factors}, lambda shape: np.empty((*lead, *shape)))
+        split, beside = splitter(self.compiled.shapes, self.members), self._beside_still_rows()
+        if not numbers:
+            return InPlace(lambda _, state, out: bound(beside(state), split(out)))
+        fading = [
+            (factor[self.start[number].shape[-2] :], self.rates[number])
+            for number, factor in zip(numbers, factors.values(), strict=True)
+        ]
 
-    def matrices(self) -> Callable[[Array], list[Array]]:
-        """A function from a flat state to the matrices in these coordinates, in memory that it uses again."""
+        def decaying(t: float, state: Array, out: Array) -> None:
+            for factor, rate in fading:
+                factor[:] = exp(-rate * t)
+            parts = split(state)
+            bound([*beside(state), *(parts[number] for number in numbers)], split(out))
+
+        return InPlace(decaying)
+
+    def matrices(self) -> Callable[[float, Array], list[Array]]:
+        """A function from time and flat state to the matrices in these coordinates, in memory that it uses again."""
+        beside = self._beside_still_rows()
+        fading = [
+            (number, rest, self.rates[number])
+            for number, rest in enumerate(self.still)
+            if rest is not None and self.rates[number] > 0
+        ]
+
+        def whole(t: float, state: Array) -> list[Array]:
+            parts = beside(state)
+            for number, rest, rate in fading:
+                np.multiply(rest, exp(-rate * t), out=parts[number][..., -rest.shape[-2] :, :])
+            return parts
+
+        return whole
+
+    def left_of_still(self, t: Array) -> tuple[Array | None, ...]:
+        """What is left of the rows that do not move at times t, a factor (time,) per matrix; None for all of them."""
+        return tuple(np.exp(-rate * t) if rate > 0 else None for rate in self.rates)
+
+    def _beside_still_rows(self) -> Callable[[Array], list[Array]]:
+        """A function from a flat state to its matrices over the other rows as they were at t = 0."""
         split = splitter(self.compiled.shapes, self.members)
         whole = {
             index: np.concatenate([moving, rest], axis=-2)
@@ -132,7 +173,8 @@ def _coordinates(
         nothing: tuple[Array | None, ...] = (None,) * len(initial)
         compiled = compile_flow(flow, sizes, members is not None)
         given = {**setting.parameters, **feedback}
-        return Coordinates(compiled, given, (None,) * len(sizes), tuple(initial), nothing, members)
+        rates = (0.0,) * len(initial)
+        return Coordinates(compiled, given, (None,) * len(sizes), tuple(initial), nothing, rates, members)
     bases: list[Array | None] = [None] * len(sizes)
     moment: Moment = "full"
     values: dict[str, Any] = {**setting.parameters, **feedback}
@@ -158,7 +200,9 @@ def _coordinates(
         start.append(np.ascontiguousarray(turned[..., :moving, :]))
         rest = np.ascontiguousarray(turned[..., moving:, :])
         still.append(rest if rest.size else None)
-    return Coordinates(compiled, values | stand_ins, tuple(bases), tuple(start), tuple(still), members)
+    known = dict(enumerate(setting.rates or ()))
+    rates = tuple(0.0 if rest is None else known.get(index, 0.0) for index, rest in enumerate(still))
+    return Coordinates(compiled, values | stand_ins, tuple(bases), tuple(start), tuple(still), rates, members)
 
 
 def is_diagonal(moment: Array) -> bool:

@@ -105,10 +105,10 @@ def solve_members(
         reached, count = len(solution.t), len(members)
         if keep_weights:
             moving = splitter(coordinates.compiled.shapes, count, -1)(solution.y)
-            history = History(tuple(moving[:depth]), coordinates.still[:depth], coordinates.bases, ())
+            history = _history(coordinates, moving, solution.t)
             for kept, layer in zip(weights or (), history.weights(), strict=True):
                 kept[members, :reached] = np.swapaxes(layer, 0, 1)
-        read = reader(solution.y) if keep_weights else solution.y
+        read = reader(solution.t, solution.y) if keep_weights else solution.y
         table = read.reshape(reached, count, len(modes.target) + 1)
         strength[members, :reached] = np.swapaxes(table[..., :-1], 0, 1)
         loss[members, :reached] = table[..., -1].T
@@ -165,15 +165,15 @@ def _solve_group(
     report: Callable[[float], None] = ignore,
     max_steps: int = MAX_STEPS,
     watch: bool = False,
-    record: Callable[[Array], Array] | None = None,
+    record: Callable[[Array, Array], Array] | None = None,
 ) -> Solution:
     assert coordinates.members is not None
     depth, modes = len(plan.sizes) - 1, plan.task.modes
     matrices, first = coordinates.matrices(), coordinates.bases[0]
     inputs = modes.input_basis if first is None else first.T @ modes.input_basis
 
-    def observe(state: Array) -> Array:
-        product = end_to_end(matrices(state)[:depth])
+    def observe(t: float, state: Array) -> Array:
+        product = end_to_end(matrices(t, state)[:depth])
         return mode_strength(product, modes.output_basis, inputs).ravel()
 
     return solve(
@@ -205,17 +205,24 @@ def _watch_group(
     return solution.curve
 
 
-def _reader(plan: Plan, coordinates: Coordinates) -> Callable[[Array], Array]:
-    """A function from states (times, states) to the mode strengths and the loss of all members, (times, numbers)."""
-    depth, modes, task = len(plan.sizes) - 1, plan.task.modes, plan.task
+def _history(coordinates: Coordinates, moving: Sequence[Array], t: Array) -> History:
+    """Of the matrices of a state, each (times, member, rows, columns)."""
+    depth = len(coordinates.compiled.sizes) - 1
+    left = coordinates.left_of_still(t)[:depth]
+    return History(tuple(moving[:depth]), coordinates.still[:depth], left, coordinates.bases, ())
+
+
+def _reader(plan: Plan, coordinates: Coordinates) -> Callable[[Array, Array], Array]:
+    """A function from times and states (times, states) to mode strengths and loss of all members, (times, numbers)."""
+    modes, task = plan.task.modes, plan.task
     split = splitter(coordinates.compiled.shapes, coordinates.members, -1)
 
     def of_maps(maps: Array) -> Array:
         strength = mode_strength(maps, modes.output_basis, modes.input_basis)
         return np.concatenate([strength, task.losses(maps)[..., None]], axis=-1)
 
-    def read(states: Array) -> Array:
-        history = History(tuple(split(states)[:depth]), coordinates.still[:depth], coordinates.bases, ())
+    def read(t: Array, states: Array) -> Array:
+        history = _history(coordinates, split(states), t)
         numbers = (coordinates.members or 1) * (len(modes.target) + 1)
         return history.over_end_to_end(of_maps).reshape(len(states), numbers)
 

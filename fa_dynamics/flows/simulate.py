@@ -157,6 +157,7 @@ def run_plan(plan: Plan, progress: bool | Report | None = None, watch: bool = Fa
         history=History(
             tuple(named[name] for name in compiled.names[:depth]),
             coordinates.still[:depth],
+            coordinates.left_of_still(solution.t)[:depth],
             coordinates.bases,
             coordinates.start[:depth],
         ),
@@ -194,8 +195,8 @@ def _integrate(
         modes, matrices = plan.task.modes, coordinates.matrices()
         inputs = modes.input_basis if coordinates.bases[0] is None else coordinates.bases[0].T @ modes.input_basis
 
-        def observe(state: Array) -> Array:
-            return mode_strength_of_weights(matrices(state)[:depth], modes.output_basis, inputs)
+        def observe(t: float, state: Array) -> Array:
+            return mode_strength_of_weights(matrices(t, state)[:depth], modes.output_basis, inputs)
 
     with threads_for(coordinates.compiled.multiply_adds):
         return solve(

@@ -102,9 +102,9 @@ def solve(
     y0: Array,
     t_eval: Array,
     t_end: float,
-    observe: Callable[[Array], Array] | None = None,
+    observe: Callable[[float, Array], Array] | None = None,
     *,
-    record: Callable[[Array], Array] | None = None,
+    record: Callable[[Array, Array], Array] | None = None,
     method: Any = "DOP853",
     rtol: float = 1e-9,
     atol: float = 1e-12,
@@ -126,10 +126,10 @@ def solve(
     t_end
         Last time, > 0.
     observe
-        A vector quantity of a state, recorded between all accepted steps. Each step then costs the evaluations of its
-        dense output, and eight observations.
+        A vector quantity of time and state, recorded between all accepted steps. Each step then costs the evaluations
+        of its dense output, and eight observations.
     record
-        What to keep of states (times, states) at output times, (times, numbers); all of them by default.
+        What to keep at output times (times,) of states (times, states), (times, numbers); all of it by default.
     method, rtol, atol, max_step
         As in SciPy.
     max_steps
@@ -141,7 +141,7 @@ def solve(
     """
     make = solver_class(method, y0.size, members)
     times = t_eval.tolist()
-    first_kept = y0[None] if record is None else record(y0[None])
+    first_kept = y0[None] if record is None else record(np.zeros(1), y0[None])
     states = np.empty((len(t_eval), first_kept.shape[1]))
     done = 1 if t_eval.size and t_eval[0] == 0 else 0
     states[:done] = first_kept
@@ -153,7 +153,7 @@ def solve(
     solver, rate = None, None
     # Trial stages of a step that is then rejected may overflow, here and below; accepted states are checked.
     with np.errstate(over="ignore", invalid="ignore"):
-        at_left = observe(y0) if observe is not None else np.empty(0)
+        at_left = observe(0.0, y0) if observe is not None else np.empty(0)
         first = velocity(0.0, y0)
     if not np.isfinite(first).all():
         curve = Curve(np.array([0.0]), np.empty((0, len(NODES), at_left.size))) if observe is not None else None
@@ -185,12 +185,12 @@ def solve(
                         status, message = "non-finite", _non_finite(solver.t)
                         break
                     if record is not None:
-                        states[done:upto] = record(between)
+                        states[done:upto] = record(t_eval[done:upto], between)
                     done = upto
                 if observe is not None:
                     inner = solver.t_old + (solver.t - solver.t_old) * NODES[1:-1]
-                    at_right = observe(solver.y)
-                    values.append(np.stack([at_left, *map(observe, _between(solver, inner)), at_right]))
+                    at_right = observe(solver.t, solver.y)
+                    values.append(np.stack([at_left, *map(observe, inner, _between(solver, inner)), at_right]))
                     at_left = at_right
                 edges.append(float(solver.t))
                 report(solver.t / t_end)

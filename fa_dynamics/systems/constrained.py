@@ -187,7 +187,7 @@ def simulate_constrained(
             problem.start,
             problem.plan.times,
             problem.plan.t_end,
-            lambda theta: theta[:1],
+            lambda _, theta: theta[:1],
             report=report,
             **problem.plan.solver,
         )

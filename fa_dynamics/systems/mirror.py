@@ -201,7 +201,7 @@ def mirror_flow(
         np.zeros(task.n_inputs),
         times,
         float(times[-1]),
-        potential.primal,
+        lambda _, u: potential.primal(u),
         method=method,
         rtol=rtol,
         atol=atol,

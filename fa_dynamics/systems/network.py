@@ -177,7 +177,7 @@ def _integrate(
             packed(plan.initial, model),
             times,
             t_end,
-            lambda flat: flat[:0],
+            lambda _, flat: flat[:0],
             max_steps=MAX_STEPS,
             report=report,
             **solver,

@@ -66,6 +66,6 @@ def backprop_one_output(
 
     y0 = np.concatenate([start.P / root, start.M.ravel(), [start.q / start.width]])
     solution = solve(
-        velocity, y0, times, float(times[-1]), lambda y: y[:0], method=method, rtol=rtol, atol=atol, report=report
+        velocity, y0, times, float(times[-1]), lambda _, y: y[:0], method=method, rtol=rtol, atol=atol, report=report
     )
     return np.asarray(root * solution.y[:, :rank])

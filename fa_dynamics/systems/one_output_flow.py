@@ -165,7 +165,7 @@ def flow_one_output(
             y0,
             np.minimum(when - begin, end - begin),
             end - begin,
-            lambda y: y[:0],  # nothing to observe between the steps
+            lambda _, y: y[:0],  # nothing to observe between the steps
             method=method,
             rtol=rtol,
             atol=atol,

@@ -31,14 +31,20 @@ def test_members_equal_runs_alone(rule):
         np.testing.assert_allclose(many.loss[draw], alone.loss, atol=tolerance)
 
 
+@pytest.mark.parametrize("decay", [None, 0.4])
 @pytest.mark.parametrize(("rule", "hidden"), [("fa", (9, 8)), ("dfa", (9, 8)), ("fa", (8,))])
-def test_members_of_which_few_rows_move_equal_runs_of_all_weights(rule, hidden):
+def test_members_of_which_few_rows_move_equal_runs_of_all_weights(rule, hidden, decay):
     """Alone, runs this small are integrated with all their weights; together, in coordinates where most stand still."""
     rng = np.random.default_rng(1)
     inputs = rng.standard_normal((50, 6))
     task = fa.Task.from_arrays(inputs, inputs @ rng.standard_normal((6, 3)))
-    options = {"t_end": 2.0, "rtol": 1e-9, "atol": 1e-12, "t_eval": [0, 1, 2]}
-    many = simulate_ensemble(task, hidden, rule, "gaussian:0.3", draws=12, keep_weights=True, **options)
+    options = {"t_end": 2.0, "rtol": 1e-9, "atol": 1e-12, "t_eval": [0, 1, 2], "decay": decay}
+    many, light = (
+        simulate_ensemble(task, hidden, rule, "gaussian:0.3", draws=12, keep_weights=kept, **options)
+        for kept in (True, False)
+    )
+    np.testing.assert_allclose(many.mode_strength, light.mode_strength, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(many.loss, light.loss, rtol=0, atol=1e-12)
     for draw in (0, 7, 11):
         alone = fa.simulate(task, **many.arguments, seed=int(many.seeds[draw]))
         assert all(still is None for still in alone.history.still)

@@ -134,7 +134,7 @@ def decaying(t, y):
     return -y
 
 
-def observe(y):
+def observe(_, y):
     return y[:1]
 
 
