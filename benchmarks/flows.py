@@ -230,8 +230,9 @@ below 1.2 are level.
 TRIED = """## What was tried where a goal is missed
 
 - Fewer numbers: rows that stand still are left out (with weight decay too, where they shrink by a known factor), inputs
-  are turned to the eigenvectors of Sigma_xx. The rows "our reduction by hand" are the same reduction with other integrators: what they save and ours saves is the same, and
-  diffrax on it is as fast as ours, or faster where calls of Python count (below some hundred units).
+  are turned to the eigenvectors of Sigma_xx. The rows "our reduction by hand" are the same reduction with other
+  integrators: what they save and ours saves is the same, and diffrax on it is as fast as ours, or faster where calls of
+  Python count (below some hundred units).
 - Fewer products: the generated velocity takes what a hand-written one takes ([velocity](velocity.md)); it is 60 to 80 %
   of our time at 256 units and more. The floor is measured with operands that stay in the cache, and without the three
   passes of E = Sigma_yx - P diag(lambda).
