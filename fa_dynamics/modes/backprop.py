@@ -126,6 +126,9 @@ class BackpropMotion(Motion):
         # At the end of the line u is infinite, the speed zero, and its rounding nobody asks for.
         carried = np.where(saddle & np.isfinite(u), 1 + len(weights) * u, 1.0)
         terms = np.where(near, start_terms, rest_terms) * carried
+        # Beside a saddle the other weights turn around where y is small, and y carries the rounding of its ends.
+        turning = np.where(mine, 0.0, 1 / _divisor(weights * weights)).sum(axis=0) * np.abs(y)
+        terms = terms + turning * (np.abs(self.y) + np.abs(self.rest))[mode] * np.abs(error)
         return np.abs(others * error), np.abs(others) * terms
 
     def slope(self, mode: Index, x: Array) -> Array:

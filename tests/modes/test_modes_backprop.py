@@ -57,7 +57,20 @@ def test_two_layers_against_sixty_digits():
     rng = np.random.default_rng(7)
     count = 150
     theta, sigma, curvature = spread(rng, 4, 2, count), spread(rng, 4, count), np.abs(spread(rng, 2, count))
-    t = np.sort(10.0 ** rng.uniform(-5, 4, 12))
+    assert_two_layers(theta, sigma, curvature, np.sort(10.0 ** rng.uniform(-5, 4, 12)))
+
+
+def test_starts_beside_the_line_into_the_saddle():
+    """|theta_1| and |theta_2| differ in the fifth to the fifteenth digit: the saddle is passed after a long rest."""
+    rng = np.random.default_rng(8)
+    count = 120
+    first, sigma, curvature = spread(rng, 2, count), spread(rng, 2, count), np.abs(spread(rng, 2, count))
+    second = -np.sign(sigma * first) * np.abs(first) * (1 + spread(rng, 0, count) * 10.0 ** rng.uniform(-15, -4, count))
+    assert_two_layers(np.array([first, second]), sigma, curvature, np.sort(10.0 ** rng.uniform(-2, 3, 12)))
+
+
+def assert_two_layers(theta, sigma, curvature, t):
+    count = len(sigma)
     curves = fa.solve_modes(sigma, curvature, 2, "bp", theta, t=t)
     assert curves.method == "exact"
     kappa = condition(curves._exact[0].modes, t)
