@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from fa_dynamics.derive.rules import Rule
 from fa_dynamics.explore.state import State
-from fa_dynamics.measures import learning_times
 from fa_dynamics.modes import Prediction
 from fa_dynamics.modes.integrate import ChainSolution, solve_chain
 from fa_dynamics.modes.lines import chain_of
@@ -71,7 +70,7 @@ class IntegratedCurves:
 
     def learning_times(self, level: float) -> Array:
         """As those of `ModeCurves`: inf if not learned by the last time."""
-        return learning_times(self.solution.curve, self.target, level)
+        return self.solution.learning_times(self.target, level)
 
     def predicted(self, _: float) -> Prediction | None:
         """None: no theorem speaks of these rules."""

@@ -111,6 +111,7 @@ def solve(
     max_step: float = np.inf,
     max_steps: int = MAX_STEPS,
     members: int = 1,
+    jacobian: Callable[[float, Array], Array] | None = None,
     report: Callable[[float], None] = lambda fraction: None,
 ) -> Solution:
     """Integrate dy/dt = velocity(t, y) from 0 to t_end.
@@ -136,6 +137,8 @@ def solve(
         Accepted steps after which the run is called stalled.
     members
         Equal parts of the state that do not feel each other; explicit methods give each an error norm of its own.
+    jacobian
+        Of the velocity, (states, states), for implicit methods; these take differences without it.
     report
         Is told the fraction of time done, after each step.
     """
@@ -163,7 +166,8 @@ def solve(
         with np.errstate(over="ignore", invalid="ignore"):
             explicit = hasattr(make, "between")
             fun = velocity if explicit else watched
-            solver = make(fun, 0.0, y0, t_end, rtol=rtol, atol=atol, max_step=max_step)
+            given = {"jac": jacobian} if jacobian is not None and not explicit else {}
+            solver = make(fun, 0.0, y0, t_end, rtol=rtol, atol=atol, max_step=max_step, **given)
             rate = _largest_rate(solver, velocity, members)
             while solver.status == "running":
                 if rate is not None:

@@ -28,6 +28,10 @@ SELDOM = 4
 STEADY, RARELY = 0.02, 8
 """While the rate changes by less than this fraction, the steps between evaluations are doubled, up to eight."""
 
+SUDDEN, BETWEEN_SLOPE_AND_JUMP = 10.0, 1.5
+"""A rate that has grown by more than this factor is looked at from half the distance: it then doubles if the velocity
+jumps, and stays if it is one."""
+
 RELATIVE_STEP = 1e-7
 """Of the finite difference along the followed direction; the rate is needed to a few digits only."""
 
@@ -54,7 +58,7 @@ class LargestRate:
         self.direction = np.random.default_rng(0).standard_normal((members, size // members))
         self.direction /= np.linalg.norm(self.direction, axis=1, keepdims=True)
         self.evaluations, self.waited, self.patience = 0, 0, 1
-        self.longest = np.inf
+        self.longest, self.rate = np.inf, np.zeros((members, 1))
         self.place = np.empty_like(self.direction)
         self.flat_place = self.place.reshape(-1)
 
@@ -70,6 +74,23 @@ class LargestRate:
         self.waited = 0
         state = y.reshape(self.direction.shape)
         width = RELATIVE_STEP * np.maximum(1.0, _norms(state))
+        change = self._slope(t, state, f, width)
+        rate = _norms(change)
+        known = np.isfinite(rate) & (rate > 0)
+        smooth = known
+        if (rate > SUDDEN * self.rate)[known].any():
+            # across a jump of the velocity, such as that of a sign, the difference does not shrink with its width
+            smooth = known & (_norms(self._slope(t, state, f, width / 2)) < BETWEEN_SLOPE_AND_JUMP * rate)
+        self.direction = np.divide(change, rate, out=self.direction.copy(), where=smooth)
+        self.rate = np.where(smooth, rate, np.where(known, self.rate, 0.0))
+        before, largest = self.longest, float(self.rate.max())
+        self.longest = self.reach / largest if largest > 0 else np.inf
+        steady = abs(self.longest - before) < STEADY * before < np.inf
+        self.patience = min(2 * self.patience, RARELY) if steady else 1
+        return self.longest
+
+    def _slope(self, t: float, state: Array, f: Array, width: Array) -> Array:
+        """Of the velocity along the followed direction, (members, states)."""
         np.multiply(width, self.direction, out=self.place)
         self.place += state
         change = self.velocity(t, self.flat_place)
@@ -77,13 +98,7 @@ class LargestRate:
         change = change.reshape(state.shape)
         change /= width
         self.evaluations += 1
-        rate = _norms(change)
-        known = np.isfinite(rate) & (rate > 0)
-        self.direction = np.divide(change, rate, out=self.direction.copy(), where=known)
-        before, self.longest = self.longest, self.reach / float(rate[known].max()) if known.any() else np.inf
-        steady = abs(self.longest - before) < STEADY * before < np.inf
-        self.patience = min(2 * self.patience, RARELY) if steady else 1
-        return self.longest
+        return change
 
 
 def _norms(table: Array) -> Array:

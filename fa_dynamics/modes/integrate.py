@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,30 +10,43 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fa_dynamics.derive.chain import Chain
-from fa_dynamics.derive.compile_chain import compile_chain
+from fa_dynamics.derive.compile_chain import CompiledChain, compile_chain
 from fa_dynamics.errors import InputError, IntegrationError
+from fa_dynamics.flows.runge_kutta import EXPLICIT, InPlace
+from fa_dynamics.flows.solve import METHODS, Solution, solve
+from fa_dynamics.measures import learning_times as times_of_curve
 from fa_dynamics.measures.curve import NODES, Curve
+from fa_dynamics.progress import Report, ignore
 
 Array = NDArray[np.float64]
 
 
-METHODS = ("DOP853", "RK45", "RK23", "Radau", "BDF", "LSODA")
+TOGETHER, TOGETHER_IMPLICIT = 128, 32
+"""Modes that are integrated with common steps: rules that jump, such as sign feedback, do so at other times in every
+mode, and curves between the steps of all modes would not fit into memory. Implicit methods factorise matrices of all of
+them."""
 
 
 @dataclass(frozen=True, eq=False)
 class ChainSolution:
-    """A chain integrated for many modes at once.
+    """A chain integrated for many modes.
 
     Attributes
     ----------
     weights
         theta_l at the output times, (L, time, modes).
-    curve
-        Mode strengths between the steps of the solver.
+    curves
+        Mode strengths between the steps of the solver, of groups of modes in a row.
     """
 
     weights: Array
-    curve: Curve
+    curves: tuple[Curve, ...]
+
+    def learning_times(self, target: Array, level: float) -> Array:
+        """Earliest time after which |p - s| <= (1 - level) |s| for good, (modes,); s is the target (modes,)."""
+        ends = np.cumsum([curve.values.shape[2] for curve in self.curves])
+        parts = zip(self.curves, np.split(target, ends[:-1]), strict=True)
+        return np.concatenate([times_of_curve(curve, own, level) for curve, own in parts])
 
 
 def integrate_chain(
@@ -65,8 +79,8 @@ def integrate_chain(
     decay
         rho_1..rho_L, broadcast to (L,); used if the chain has decay.
     method, rtol, atol
-        As for `scipy.integrate.solve_ivp`. The tolerances hold for the worst component: SciPy's error norm is a root
-        mean square over all modes, so they are divided by the square root of the number of components.
+        As for `scipy.integrate.solve_ivp`. The tolerances hold for the worst component: error norms are root mean
+        squares, so they are divided by the square root of the number of components.
 
     Returns
     -------
@@ -80,9 +94,8 @@ def integrate_chain(
     IntegrationError
         The solver could not reach the last time.
     """
-    return solve_chain(
-        chain, correlation, curvature, start, feedback, t, decay=decay, method=method, rtol=rtol, atol=atol
-    ).weights
+    problem = (chain, correlation, curvature, start, feedback, t)
+    return solve_chain(*problem, decay=decay, method=method, rtol=rtol, atol=atol, watch=False).weights
 
 
 def solve_chain(
@@ -97,10 +110,10 @@ def solve_chain(
     method: Any = "DOP853",
     rtol: float = 1e-10,
     atol: float = 1e-13,
+    watch: bool = True,
+    report: Report = ignore,
 ) -> ChainSolution:
-    """As `integrate_chain`, with the curve between the solver's steps."""
-    from scipy.integrate import solve_ivp
-
+    """As `integrate_chain`, with curves between the steps if `watch`; `report` is told the fraction done."""
     times = checked_times(t)
     sigma, curv = _spectrum(correlation, curvature)
     modes, depth = len(sigma), chain.depth
@@ -110,53 +123,84 @@ def solve_chain(
     rates = layer_table(decay, depth, 1, "decay")[:, 0]
     if not isinstance(method, str) or method not in METHODS:
         raise InputError(f"method: {method!r} given, expected one of {', '.join(METHODS)}")
-    compiled = compile_chain(chain)
     values = dict(zip(chain.feedback_rows, given, strict=False))
     values |= {"sigma": sigma, "lambda": curv}
-    values |= {f"rho_{layer + 1}": rate for layer, rate in enumerate(rates)}
-    parameters = [values[name] for name in compiled.parameters]
-    shape = state.shape
+    values |= {f"rho_{layer + 1}": np.full(modes, rate) for layer, rate in enumerate(rates)}
+    compiled = compile_chain(chain)
+    size = TOGETHER if method in EXPLICIT else TOGETHER_IMPLICIT
+    weights, curves = np.empty((depth, len(times), modes)), []
+    for begin in range(0, modes, size):
+        own = slice(begin, begin + size)
 
-    def velocity(_: float, y: Array) -> Array:
-        moving = np.empty(shape)
-        for row, part in enumerate(compiled.velocity(*y.reshape(shape), *parameters)):
+        def tell(fraction: float, begin: int = begin) -> None:
+            report((begin + fraction * min(size, modes - begin)) / modes)
+
+        group = _Group(compiled, [values[name][own] for name in compiled.parameters], state[:, own])
+        solution = group.solve(times, method, rtol, atol, watch, tell)
+        weights[..., own] = group.table(solution.y)[:depth]
+        curves += [solution.curve] if solution.curve is not None else []
+    return ChainSolution(weights, tuple(curves))
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Modes that share their steps: a compiled chain, its parameters (modes,) and its start (variables, modes)."""
+
+    compiled: CompiledChain
+    parameters: Sequence[Array]
+    start: Array
+
+    def table(self, states: Array) -> Array:
+        """Flat states (times, states), mode behind mode, as (variables, times, modes)."""
+        variables, modes = self.start.shape
+        return states.reshape(-1, modes, variables).transpose(2, 0, 1)
+
+    def velocity(self, _: float, y: Array, out: Array) -> None:
+        moving = self.table(out)[:, 0]
+        for row, part in enumerate(self.compiled.velocity(*self.table(y)[:, 0], *self.parameters)):
             moving[row] = part
-        return moving.ravel()
 
-    def jacobian(_: float, y: Array) -> Array:
-        blocks = np.zeros((shape[0], modes, shape[0], modes))
-        diagonal = np.arange(modes)
-        for i, row in enumerate(compiled.jacobian(*y.reshape(shape), *parameters)):
+    def jacobian(self, _: float, y: Array) -> Array:
+        variables, modes = self.start.shape
+        blocks, diagonal = np.zeros((modes, variables, modes, variables)), np.arange(modes)
+        for i, row in enumerate(self.compiled.jacobian(*self.table(y)[:, 0], *self.parameters)):
             for j, entry in enumerate(row):
-                blocks[i, diagonal, j, diagonal] = entry
+                blocks[diagonal, i, diagonal, j] = entry
         return blocks.reshape(y.size, y.size)
 
-    if times[-1] == 0:
-        nodes = np.repeat(theta.prod(axis=0)[None], len(NODES), axis=0)
-        return ChainSolution(np.repeat(theta[:, None, :], len(times), axis=1), Curve(np.array([0.0]), nodes[None][:0]))
-    per_component = 1 / np.sqrt(state.size)
-    options = {"jac": jacobian} if method in ("Radau", "BDF", "LSODA") else {}
-    smallest_rtol = 100 * np.finfo(float).eps  # SciPy raises anything below to this, with a warning
-    solution = solve_ivp(
-        velocity,
-        (0.0, times[-1]),
-        state.ravel(),
-        method=method,
-        dense_output=True,
-        rtol=max(rtol * per_component, smallest_rtol),
-        atol=atol * per_component,
-        **options,
-    )
-    if not solution.success:
-        raise IntegrationError(f"the chain could not be integrated to t = {times[-1]}: {solution.message}")
+    def strength(self, _: float, y: Array) -> Array:
+        """p of every mode, (modes,)."""
+        return np.asarray(self.table(y)[: self.compiled.chain.depth, 0].prod(axis=0))
 
-    def weights_at(points: Array) -> Array:
-        return np.asarray(solution.sol(points)).reshape(*shape, -1).transpose(0, 2, 1)[:depth]
-
-    edges = solution.t
-    inside = (edges[:-1, None] + np.diff(edges)[:, None] * NODES).ravel()
-    nodes = weights_at(inside).prod(axis=0).reshape(len(edges) - 1, len(NODES), modes)
-    return ChainSolution(weights_at(times), Curve(edges, nodes))
+    def solve(self, times: Array, method: str, rtol: float, atol: float, watch: bool, report: Report) -> Solution:
+        variables, modes = self.start.shape
+        begin = self.start.T.ravel()
+        if times[-1] == 0:
+            curve = Curve(np.zeros(1), np.empty((0, len(NODES), modes))) if watch else None
+            return Solution(times, begin[None], 0.0, curve, "completed", "nothing to do.", 0, 0)
+        # error norms are means over all that shares one: the modes of an implicit method, variables of a mode otherwise
+        per_component = 1 / np.sqrt(variables if method in EXPLICIT else begin.size)
+        smallest_rtol = 100 * np.finfo(float).eps  # SciPy raises anything below to this, with a warning
+        solution = solve(
+            InPlace(self.velocity),
+            begin,
+            times,
+            times[-1],
+            self.strength if watch else None,
+            method=method,
+            rtol=max(rtol * per_component, smallest_rtol),
+            atol=atol * per_component,
+            members=modes if method in EXPLICIT else 1,
+            jacobian=self.jacobian,
+            report=report,
+        )
+        if solution.status == "interrupted":
+            raise KeyboardInterrupt
+        if solution.status != "completed":
+            raise IntegrationError(
+                f"the chain could not be integrated to t = {times[-1]:g}: {solution.status}, {solution.message}"
+            )
+        return solution
 
 
 def _spectrum(correlation: ArrayLike, curvature: ArrayLike) -> tuple[Array, Array]:
@@ -188,7 +232,7 @@ def checked_times(t: ArrayLike) -> Array:
 
 
 def layer_table(given: ArrayLike, rows: int, modes: int, argument: str) -> Array:
-    """Numbers broadcast to (rows, modes) from (), (rows,) or (rows, modes).
+    """Numbers broadcast to (rows, modes) from (), (rows,) or (rows, modes); one row also from (modes,).
 
     Raises
     ------
@@ -199,12 +243,13 @@ def layer_table(given: ArrayLike, rows: int, modes: int, argument: str) -> Array
         values = np.asarray(given, dtype=float)
     except (TypeError, ValueError) as problem:
         raise InputError(f"{argument}: {given!r} given, expected numbers") from problem
-    columns = values[:, None] if values.ndim == 1 else values
+    columns = values[:, None] if values.ndim == 1 and rows != 1 else values
     try:
         table = np.array(np.broadcast_to(columns, (rows, modes)))
     except ValueError as problem:
+        line = modes if rows == 1 else rows
         raise InputError(
-            f"{argument}: shape {values.shape} given, expected (), ({rows},) or ({rows}, {modes})"
+            f"{argument}: shape {values.shape} given, expected (), ({line},) or ({rows}, {modes})"
         ) from problem
     if not np.isfinite(table).all():
         raise InputError(f"{argument}: expected finite numbers")

@@ -12,19 +12,21 @@ from numpy.typing import ArrayLike, NDArray
 from fa_dynamics.derive.lookup import RuleLike, find_rule
 from fa_dynamics.derive.rules import Rule
 from fa_dynamics.errors import InputError
-from fa_dynamics.measures import learning_times as times_of_curve
 from fa_dynamics.measures.learning import Order, order_of_learning
 from fa_dynamics.modes.clock import Clock
 from fa_dynamics.modes.conditioning import error_bound
 from fa_dynamics.modes.integrate import ChainSolution, checked_times, layer_table, solve_chain
 from fa_dynamics.modes.lines import Line, chain_of, clock_if_any, line_of
 from fa_dynamics.modes.prediction import Prediction, predict_order
+from fa_dynamics.progress import Report, reporting
 
 Array = NDArray[np.float64]
 
 FINER = 1e-2
 """Tolerance of the second integration, relative to the first, whose difference estimates the error."""
 
+ROUGH = 0.3
+"""Share of the first integration in the time that both take."""
 
 PART = 4000
 """Modes that are solved together, so that what is computed for them stays in the cache."""
@@ -131,7 +133,7 @@ class ModeCurves:
         if self._fine is None:
             return np.concatenate([part.modes.learning_times(level) for part in self._exact])
         # Without curvature there is no target (nan), and nothing to be learned.
-        times = times_of_curve(self._fine.curve, np.nan_to_num(self.target), level)
+        times = self._fine.learning_times(np.nan_to_num(self.target), level)
         return np.where(np.isnan(self.target), np.inf, times)
 
     def order(self, level: float = 0.5) -> Order:
@@ -184,6 +186,7 @@ def solve_modes(
     t: ArrayLike,
     rtol: float = 1e-10,
     atol: float = 1e-13,
+    progress: bool | Report | None = None,
 ) -> ModeCurves:
     """Solve the scalar chain of every mode, such as dtheta_l/dt = c_l theta_1 .. theta_{l-1} (sigma - lambda p).
 
@@ -206,11 +209,14 @@ def solve_modes(
     start
         theta_1..theta_L, broadcast to (L, modes); a bare number means every theta_l.
     feedback
-        b_2..b_L (c_1..c_{L-1} for DFA), broadcast to (L-1, modes).
+        b_2..b_L (c_1..c_{L-1} for DFA), broadcast to (L-1, modes); for two layers also (modes,).
     t
         Increasing times >= 0.
     rtol, atol
         For rules that are integrated.
+    progress
+        Of rules that are integrated: True or False, or a function of the fraction done; None shows a bar on a terminal
+        after two seconds.
 
     Returns
     -------
@@ -252,8 +258,14 @@ def solve_modes(
     coarse = fine = None
     if len(exact) < len(lines):
         exact = ()
-        coarse = solve_chain(chain, sigma, curvatures, theta, given, times, rtol=rtol, atol=atol)
-        fine = solve_chain(chain, sigma, curvatures, theta, given, times, rtol=rtol * FINER, atol=atol * FINER)
+        problem = (chain, sigma, curvatures, theta, given, times)
+        with reporting("chains", progress) as report:
+            coarse = solve_chain(
+                *problem, rtol=rtol, atol=atol, watch=False, report=lambda fraction: report(ROUGH * fraction)
+            )
+            fine = solve_chain(
+                *problem, rtol=rtol * FINER, atol=atol * FINER, report=lambda done: report(ROUGH + (1 - ROUGH) * done)
+            )
     curves = ModeCurves(times, sigma, curvatures, theta, given, found, clock_if_any(chain), exact, coarse, fine)
     _ = curves.strength  # so that what cannot be solved is an error here
     return curves

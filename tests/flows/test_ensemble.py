@@ -9,7 +9,6 @@ import fa_dynamics as fa
 from fa_dynamics.flows import ensemble_solve
 from fa_dynamics.flows.coordinates import coordinates_of_members
 from fa_dynamics.flows.ensemble import member_seeds, simulate_ensemble
-from fa_dynamics.flows.stability import LargestRate
 
 TASK = fa.Task.from_spectrum([3.0, 1.0, 0.5], n_inputs=4)
 
@@ -184,17 +183,6 @@ def test_quantiles_and_dataset():
     data = many.to_xarray()
     assert data.mode_strength.dims == ("draw", "time", "mode")
     assert "9 completed" in repr(many)
-
-
-def test_largest_rate_is_that_of_the_worst_member():
-    rates = np.array([1.0, 5.0, 2.0])
-
-    def velocity(_, y):
-        return (-rates[:, None] * y.reshape(3, 2)).ravel()
-
-    y = np.ones(6)
-    follow = LargestRate(velocity, 6, members=3)
-    assert follow.longest_step(0.0, y, velocity(0.0, y)) == pytest.approx(3.0 / 5.0, rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
 import fa_dynamics as fa
-from fa_dynamics.modes import integrate_chain
+from fa_dynamics.measures import learning_times as times_of_curve
+from fa_dynamics.modes import integrate, integrate_chain
+from fa_dynamics.modes.integrate import solve_chain
 
 RULES = ("bp", "fa", "dfa", "kp", "sign")
 
@@ -201,6 +203,26 @@ def test_modes_do_not_feel_each_other():
         np.testing.assert_allclose(together[:, :, k], alone[:, :, 0], rtol=0, atol=1e-8)
 
 
+@pytest.mark.parametrize("method", ["DOP853", "Radau"])
+def test_groups_of_modes_are_put_together_in_order(method, monkeypatch):
+    """Modes, curves and learning times, over three groups of two, the last of one mode only; and the fraction done."""
+    given_, t, told = drawn(11, 2, 5), np.linspace(0, 3, 4), []
+    one = solve_chain(chain_of("kp", 2), t=t, **given_, method=method, watch=False)
+    assert one.curves == ()
+    monkeypatch.setattr(integrate, "TOGETHER", 2)
+    monkeypatch.setattr(integrate, "TOGETHER_IMPLICIT", 2)
+    many = solve_chain(chain_of("kp", 2), t=t, **given_, method=method, report=told.append)
+    np.testing.assert_allclose(many.weights, one.weights, rtol=0, atol=1e-8)
+    assert [curve.values.shape[2] for curve in many.curves] == [2, 2, 1]
+    between = np.concatenate([curve(t) for curve in many.curves], axis=1)
+    np.testing.assert_allclose(between, many.weights.prod(axis=0), rtol=0, atol=1e-8)
+    target = many.weights[:, 2].prod(axis=0)  # p at t = 2, so that its last tenth is passed before
+    times = many.learning_times(target, 0.9)
+    assert times[4] == times_of_curve(many.curves[2], target[4:], 0.9)[0]
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
 def test_tolerance_holds_for_the_worst_of_many_modes():
     """One mode that moves among 999 at rest: a root mean square over all would forgive it forty times the error."""
     sigma, start, t = np.zeros(1000), np.zeros((2, 1000)), np.linspace(0.2, 5, 25)
@@ -219,6 +241,9 @@ def test_broadcasting():
     same = integrate_chain(chain, [2.0, 1.0], 1.0, [0.1, 0.2, 0.3], [2.0, 3.0], t)
     np.testing.assert_array_equal(full, same)
     assert integrate_chain(chain, 1.0, 1.0, 0.1, 1.0, t).shape == (3, 2, 1)
+    two, rows = chain_of("fa", 2), np.array([[2.0, 3.0]])
+    one_row = integrate_chain(two, [2.0, 1.0], 1.0, [0.1, 0.2], rows[0], t)  # of feedback there is one row: of modes
+    np.testing.assert_array_equal(one_row, integrate_chain(two, [2.0, 1.0], 1.0, [0.1, 0.2], rows, t))
     assert integrate_chain(chain, 1.0, [1.0, 2.0], 0.1, 1.0, 0.5).shape == (3, 1, 2)
     np.testing.assert_array_equal(full[:, 0], [[0.1, 0.1], [0.2, 0.2], [0.3, 0.3]])
 
@@ -283,7 +308,7 @@ def test_bad_input(case):
 
 def test_explosion_is_an_error():
     """A chain that leaves every bound in finite time cannot be integrated past it."""
-    with np.errstate(all="ignore"), pytest.raises(fa.IntegrationError, match="could not be integrated to t = 50"):
+    with pytest.raises(fa.IntegrationError, match="could not be integrated to t = 50: diverged"):
         integrate_chain(
             chain_of("fa", 2), 1.0, -1.0, 0.5, 1.0, [50.0]
         )  # negative curvature: p runs away as 1 / (T - t)

@@ -395,7 +395,7 @@ BAD = {
     "start for other modes": ({"start": np.zeros((2, 5))}, "start"),
     "start in words": ({"start": "zero"}, "start"),
     "feedback not finite": ({"feedback": -np.inf}, "feedback"),
-    "feedback of the wrong depth": ({"feedback": [1.0, 1.0]}, "feedback"),
+    "feedback of the wrong depth": ({"feedback": [1.0, 1.0, 1.0]}, "feedback"),
     "depth 0": ({"depth": 0}, "0"),
     "depth -1": ({"depth": -1}, "-1"),
     "depth 1.5": ({"depth": 1.5}, "1.5"),
