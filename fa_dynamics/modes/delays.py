@@ -8,11 +8,13 @@ the positions that are surely passed and those that are surely not reached.
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fa_dynamics.modes.exact import ExactModes
+from fa_dynamics.modes.courses import Course
+from fa_dynamics.modes.motion import Index
 
 Array = NDArray[np.float64]
 
@@ -23,70 +25,86 @@ LINEAR = 0.05
 """Delay, relative to the time in a panel, up to which derivatives are enough."""
 
 
-def delayed_variation(modes: ExactModes, t: Array, delay: Array) -> Array:
-    """How far p may be from its computed value because of delays, (time, modes); 0 where derivatives are enough.
+def delayed_variation(course: Course, delay: Array) -> Array:
+    """How far p may be from its computed value because of delays, (time, n); 0 where derivatives are enough.
 
     Parameters
     ----------
-    modes
-        Without tails.
-    t
-        Increasing times.
+    course
+        The modes.
     delay
         Uncertainty of the time at which the end of each panel is passed, (panels,).
     """
-    panels, motion = modes.panels, modes.motion
-    result = np.zeros((len(t), len(motion.sigma)))
-    strengths = motion.strength(panels.owner, panels.nodes(np.arange(len(panels.left))))
-    for mode in np.flatnonzero(np.diff(panels.first)):
-        own = slice(panels.first[mode], panels.first[mode + 1])
-        ends, late = panels.began[own] + panels.lasts[own], delay[own]
-        passed = np.minimum.accumulate((ends + late)[::-1])[::-1]
-        not_reached = np.maximum.accumulate(ends - late)
-        low = np.minimum(np.searchsorted(passed, t), len(ends) - 1)
-        high = np.minimum(np.searchsorted(not_reached, t, side="right"), len(ends) - 1)
-        shortest = np.minimum(panels.lasts[own][low], panels.lasts[own][high])
-        wide = np.flatnonzero(np.maximum(late[low], late[high]) > LINEAR * shortest)
-        if len(wide):
-            way = np.concatenate([motion.strength_at_start[[mode]], strengths[:, own].T.ravel(), motion.limit[[mode]]])
-            variation = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(way)))])
-            # from the last node before the first of these panels to the first node after the last
-            count = len(strengths)
-            result[wide, mode] = variation[(high[wide] + 1) * count + 1] - variation[low[wide] * count]
+    passed, not_reached = _surely(course, delay)
+    low = _counted(course, np.searchsorted(course.t, passed, side="right"))
+    high = _counted(course, np.searchsorted(course.t, not_reached))
+    lasts = course.modes.panels.lasts[course.span]
+    wide = np.nonzero(np.maximum(delay[low], delay[high]) > LINEAR * np.minimum(lasts[low], lasts[high]))
+    before, after = _variation(course)
+    result = np.zeros(low.shape)
+    result[wide] = before[low[wide]] - after[high[wide]]
     return result
 
 
-def vanishing_rest(modes: ExactModes, t: Array, uncertain: Array) -> Array:
-    """How far p may be from a rest that input errors may take away, (time, modes); inf once it may be passed.
+def _surely(course: Course, delay: Array) -> tuple[Array, Array]:
+    """Times from which on a panel is surely passed, and up to which its end is surely not reached, (panels,) each."""
+    passed, not_reached = course.ends + delay, course.ends - delay
+    for begin, end in pairwise(course.first):
+        passed[begin:end] = np.minimum.accumulate(passed[begin:end][::-1])[::-1]
+        not_reached[begin:end] = np.maximum.accumulate(not_reached[begin:end])
+    return passed, not_reached
+
+
+def _counted(course: Course, begin: Index) -> Index:
+    """The first panel of which this is not true yet, or the last one: (time, n), true from time `begin` (panels,) on."""
+    count = np.zeros((len(course.t) + 1, len(course.mode)), dtype=int)
+    np.add.at(count, (begin, course.column), 1)
+    return np.asarray(np.minimum(course.first[:-1] + count[:-1].cumsum(axis=0), course.first[1:] - 1))
+
+
+def _variation(course: Course) -> tuple[Array, Array]:
+    """Variation of p from the last node before each panel, and from the first node after it, to the rest, (panels,)."""
+    motion, first, last = course.modes.motion, course.first[:-1], course.first[1:] - 1
+    strength = motion.strength(course.owner, course.nodes)
+    came_from, goes_to = np.roll(strength[-1], 1), np.roll(strength[0], -1)
+    came_from[first], goes_to[last] = motion.strength_at_start[course.mode], motion.limit[course.mode]
+    total = np.abs(np.diff(strength, axis=0)).sum(axis=0) + np.abs(goes_to - strength[-1])
+    for begin, end in pairwise(course.first):  # from the rest on, so that what is little there keeps its digits
+        total[begin:end] = np.cumsum(total[begin:end][::-1])[::-1]
+    after = np.roll(total, -1)
+    after[last] = 0.0
+    return total + np.abs(strength[0] - came_from), after
+
+
+def vanishing_rest(course: Course, uncertain: Array) -> Array:
+    """How far p may be from a rest that input errors may take away, (time, n); inf once it may be passed.
 
     Beside a fold dy/dt = f_2 y^2 + P, with P the uncertainty of the velocity: y = sqrt(P/f_2) tan(sqrt(P f_2) t).
 
     Parameters
     ----------
-    modes
-        Without tails.
-    t
-        Increasing times.
+    course
+        The modes.
     uncertain
         Uncertainty of |dx/dt| at the nodes of all panels, (nodes, panels).
     """
-    panels, motion = modes.panels, modes.motion
-    result = np.zeros((len(t), len(motion.sigma)))
-    series = motion.approach(motion.moving)
-    if len(series) < 2 or not panels.left.size:
+    motion, t = course.modes.motion, course.t
+    result = np.zeros((len(t), len(course.mode)))
+    series = motion.approach(course.mode)
+    if len(series) < 2:
         return result
     first, second = series[0], np.abs(series[1])
-    blur = uncertain[-1, panels.first[motion.moving + 1] - 1]
-    speed = modes.positive_speed(panels.owner, panels.nodes(np.arange(len(panels.left))))
-    near = np.asarray((speed <= uncertain).any(axis=0))
+    blur = uncertain[-1, course.first[1:] - 1]
     for k in np.flatnonzero(first**2 <= 4 * second * blur):
-        mode = motion.moving[k]
-        own = np.arange(panels.first[mode], panels.first[mode + 1])
-        begin = panels.began[own[near[own]][0]] if near[own].any() else panels.began[own[-1]]
+        own = slice(*course.first[k : k + 2])
+        speed = course.modes.positive_speed(course.owner[own], course.nodes[:, own])
+        near = (speed <= uncertain[:, own]).any(axis=0)
+        near[-1] = True
+        begin = course.modes.panels.began[course.span][own][near][0]
         angle = np.sqrt(blur[k] * second[k]) * np.maximum(t - begin, 0.0)
         y = np.sqrt(blur[k] / second[k]) * np.tan(np.minimum(angle, PASSED)) if second[k] > 0 else np.inf * angle
-        moved = 2 * (first[k] * y + second[k] * y * y) / motion.curvature[mode]
-        result[:, mode] = np.where(t < begin, 0.0, np.where(angle < PASSED, moved, np.inf))
+        moved = 2 * (first[k] * y + second[k] * y * y) / motion.curvature[course.mode[k]]
+        result[:, k] = np.where(t < begin, 0.0, np.where(angle < PASSED, moved, np.inf))
     return result
 
 

@@ -121,6 +121,12 @@ class Panels:
         mode, time, u
             Modes, indices into `t`, and positions, (n,) each.
         """
+        panel, time = self.passed(t)
+        goal = t[time] - self.began[panel]
+        return self.owner[panel], time, self._invert_inside(panel, goal)
+
+    def passed(self, t: Array) -> tuple[Index, Index]:
+        """On which panels every mode is at increasing times: panels, ascending, and indices into `t`, (n,) each."""
         begins = np.searchsorted(t, self.began)
         ends = np.searchsorted(t, self.began + self.lasts)
         same = self.owner[1:] == self.owner[:-1]
@@ -128,8 +134,7 @@ class Panels:
         counts = ends - begins
         panel = np.repeat(np.arange(len(counts)), counts)
         time = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(begins, counts)
-        goal = t[time] - self.began[panel]
-        return self.owner[panel], time, self._invert_inside(panel, goal)
+        return panel, time
 
     def containing(self, mode: Index, u: Array) -> Index:
         """The panel of every given mode that contains its position u."""

@@ -85,25 +85,22 @@ def secant(theta: Stack, c: Stack, tau: Array) -> Array:
 
 
 def tangents(theta: Stack, c: Stack, tau: Array) -> list[Array]:
-    """Derivatives of p(tau) with respect to theta_1..theta_L and c_1..c_L at fixed tau."""
-    return [_tangent(theta, c, tau, layer, kind) for kind in ("theta", "c") for layer in range(len(theta))]
+    """Derivatives of p(tau) with respect to theta_1..theta_L and c_1..c_L at fixed tau.
 
-
-def _tangent(theta: Stack, c: Stack, tau: Array, layer: int, kind: str) -> Array:
-    increment, moved = tau, np.zeros(np.shape(tau))
-    product: Array | float = 1.0
-    change: Array | float = 0.0
-    for index, (start, factor) in enumerate(zip(theta, c, strict=True)):
-        d_start = 1.0 if kind == "theta" and index == layer else 0.0
-        d_factor = 1.0 if kind == "c" and index == layer else 0.0
-        weight = start + factor * increment
-        d_weight = d_start + d_factor * increment + factor * moved
-        change = change * weight + product * d_weight
-        product = product * weight
-        middle = start + 0.5 * factor * increment
-        d_middle = d_start + 0.5 * (d_factor * increment + factor * moved)
-        increment, moved = increment * middle, moved * middle + increment * d_middle
-    return np.asarray(change)
+    Backwards, with dp/dD_l = c_l dp/dtheta_l(tau) + theta_l(tau) dp/dD_{l+1}.
+    """
+    weights = weights_at(theta, c, tau)
+    increments = [tau]
+    for start, weight in zip(theta[:-1], weights[:-1], strict=True):
+        increments.append(increments[-1] * (0.5 * (start + weight)))
+    others = _all_but_one(weights)
+    by_start, by_factor = [], []
+    by_increment: Array | float = 0.0
+    for weight, factor, increment, other in zip(weights[::-1], c[::-1], increments[::-1], others[::-1], strict=True):
+        by_start.append(other + by_increment * increment)
+        by_factor.append(increment * (other + 0.5 * by_increment * increment))
+        by_increment = factor * other + weight * by_increment
+    return by_start[::-1] + by_factor[::-1]
 
 
 def coefficients(theta: Stack, c: Stack, terms: int | None = None) -> Array:
@@ -131,3 +128,12 @@ def _products_above(weights: Stack) -> list[Array]:
     for weight in reversed(weights[1:]):
         products.append(products[-1] * weight)
     return products[::-1]
+
+
+def _all_but_one(weights: Stack) -> list[Array]:
+    """Products of all layers but each one."""
+    products, below = [], np.ones(np.shape(weights[0]))
+    for weight, above in zip(weights, _products_above(weights), strict=True):
+        products.append(below * above)
+        below = below * weight
+    return products
