@@ -138,26 +138,23 @@ class BackpropMotion(Motion):
         return np.asarray((_all_but_one(weights) * moves).sum(axis=0))
 
     def tangents(self, mode: Index, x: Array) -> list[Tangent]:
-        """Inputs are sigma, lambda and theta_l."""
+        """Inputs are sigma, lambda and theta_l; relative derivatives, of size 1, stay in the range of numbers."""
         weights, mine = self.weights_from_start(mode, x), self._is_smallest[:, None, mode]
         others = np.where(mine, 1.0, weights)
-        product, strength = others.prod(axis=0), weights.prod(axis=0)
-        sigma, curvature = self.sigma[mode], self.curvature[mode]
-        error = sigma - curvature * strength
-        nothing = np.zeros_like(strength)
-        found = [
-            Tangent(np.abs(sigma), nothing, product),
-            Tangent(curvature, nothing, -product * strength),
-        ]
+        product, curved = others.prod(axis=0), self.curvature[mode] * weights.prod(axis=0)
+        sigma, one = self.sigma[mode], np.ones(len(mode))
+        error = sigma - curved
+        nothing = np.zeros_like(curved)
+        found = [Tangent(one, nothing, product * sigma), Tangent(one, nothing, -product * curved)]
         without, others_without = _all_but_one(weights), np.where(mine, 0.0, _all_but_one(others))
-        inverse = 1 / _divisor(weights)
+        divisor = _divisor(weights)
         for layer, start in enumerate(self.theta[:, mode]):
             # d theta_j / d theta_m(0) = x / theta_j at fixed x, since theta_j^2 = theta_j(0)^2 + 2 theta_m(0) x + x^2
-            moves = np.where(mine[layer], x * inverse, 0.0)
-            moves[layer] = np.where(mine[layer], 1.0, start * inverse[layer])
+            moves = np.where(mine[layer], x / divisor * start, 0.0)
+            moves[layer] = np.where(mine[layer], start, start / divisor[layer] * start)
             p_change, a_change = (without * moves).sum(axis=0), (others_without * moves).sum(axis=0)
-            velocity = a_change * error - product * curvature * p_change
-            found.append(Tangent(np.abs(start), p_change, velocity))
+            velocity = a_change * error - product * (self.curvature[mode] * p_change)
+            found.append(Tangent(one, p_change, velocity))
         return found
 
     def approach(self, mode: Index) -> Array:
@@ -215,16 +212,17 @@ def _rest(gaps: Array, aim: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):  # an aim of zero is its own solution
         goal = 2 * np.log(size)
         v = goal / depth  # ln y^2 from above, for all d_j are >= 0: Newton's method then descends
+        logs = np.log(gaps)
         for _ in range(NEWTON):
-            square = np.exp(v)
-            step = (np.log(gaps + square).sum(axis=0) - goal) / (square / (gaps + square)).sum(axis=0)
+            squares = np.logaddexp(logs, v)  # of the sizes, which may be too small to be squared
+            step = (squares.sum(axis=0) - goal) / np.exp(v - squares).sum(axis=0)
             v = v - step
             if not np.any(np.abs(step) > 1e-15 * np.maximum(1.0, np.abs(v))):
                 break
         y = np.exp(v / 2)
     for _ in range(2):  # in the logarithm of a far scale the last digits are lost
-        sizes = np.sqrt(gaps + y * y)
+        sizes = np.hypot(np.sqrt(gaps), y)
         product = sizes.prod(axis=0)
-        slope = (y * y / _divisor(gaps + y * y)).sum(axis=0)
+        slope = ((y / _divisor(sizes)) ** 2).sum(axis=0)
         y = np.where(size > 0, y * (1 - (1 - size / _divisor(product)) / _divisor(slope)), 0.0)
     return np.where(size > 0, np.sign(aim) * y, 0.0)

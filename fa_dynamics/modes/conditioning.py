@@ -65,18 +65,18 @@ def _without_rest(motion: Motion) -> Index:
 
 
 def _condition_on(course: Course) -> Array:
-    pace = course.slope * (course.velocity / course.fastest[course.panel])
     total = np.zeros_like(course.u)
     for tangent, delay in zip(course.tangents(), course.delays_at_points(), strict=True):
-        total += np.abs(tangent.size * tangent.strength[0] + pace * delay)
+        with np.errstate(invalid="ignore"):  # nothing left of a speed, for an infinite time
+            moved = course.velocity * delay
+        total += np.abs(tangent.size * tangent.strength[0] + course.slope * np.where(np.isnan(moved), np.inf, moved))
     # At rest p = sigma / lambda, or 0 in a saddle.
     return course.table(total, 2 * np.abs(course.modes.motion.limit[course.mode]))
 
 
 def _bound_on(course: Course) -> Array:
-    motion = course.modes.motion
-    uncertain = INPUTS * EPS * course.fastest * np.abs(course.pushes).sum(axis=0)
-    delay = course.doubts + INPUTS * EPS * np.abs(course.delays).sum(axis=0) / course.fastest
+    uncertain = (INPUTS * EPS * np.abs(course.pushes)).sum(axis=0)
+    delay = course.doubts + (INPUTS * EPS * np.abs(course.delays)).sum(axis=0)
     bound = INPUTS * EPS * _condition_on(course) + course.table(_local_on_the_way(course), _local_at_rest(course))
     bound += delayed_variation(course, delay + TIME * course.ends)
     return bound + vanishing_rest(course, uncertain)
@@ -88,8 +88,8 @@ def _local_on_the_way(course: Course) -> Array:
     terms = motion.strength_terms(mode, course.u[None])[0]
     slope = np.abs(course.slope)
     late = TIME * course.t[course.time] + course.doubts[course.panel]
-    position = POSITION * EPS * slope * motion.distance[mode]
-    return np.asarray(_rounding(motion) * terms + slope * np.abs(course.velocity) * late + position)
+    position = slope * (POSITION * EPS * motion.distance[mode])
+    return np.asarray(_rounding(motion) * terms + slope * (np.abs(course.velocity) * late) + position)
 
 
 def _local_at_rest(course: Course) -> Array:
@@ -109,17 +109,17 @@ def _condition_without_rest(motion: Motion, mode: Index, t: Array) -> Array:
     x = _walked_without_rest(motion, mode, t)
     at_start = motion.tangents(mode, np.zeros((1, len(mode))))
     # Uniform motion has x = F t, so that x_a = F_a t. What rounding hides of a start at rest is `_left_start`.
-    span = np.where(motion.direction[mode] == 0, 0.0, motion.slope(mode, x) * t[:, None])
+    slope = np.where(motion.direction[mode] == 0, 0.0, motion.slope(mode, x))
     total = np.zeros_like(x)
     for tangent, fixed in zip(motion.tangents(mode, x), at_start, strict=True):
-        total += np.abs(tangent.size * (tangent.strength + span * fixed.velocity))
+        total += np.abs(tangent.size * tangent.strength + slope * (tangent.size * fixed.velocity * t[:, None]))
     return total
 
 
 def _bound_without_rest(motion: Motion, mode: Index, t: Array) -> Array:
     x = _walked_without_rest(motion, mode, t)
     terms = np.abs(motion.weights_from_start(mode, x)).prod(axis=0)
-    late = np.abs(motion.slope(mode, x) * motion.velocity_at_start[mode]) * TIME * t[:, None]
+    late = np.abs(motion.slope(mode, x) * (TIME * x))
     bound = INPUTS * EPS * _condition_without_rest(motion, mode, t) + _rounding(motion) * terms + late
     still = np.flatnonzero(motion.direction[mode] == 0)
     bound[:, still] += _left_start(motion, mode[still], t)

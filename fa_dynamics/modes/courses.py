@@ -1,6 +1,6 @@
-"""The ways of modes to their rests, a few modes at a time, and how much inputs move the time at which a place is passed.
+"""The ways of modes to their rests, a few modes at a time, and how inputs move the time at which a place is passed.
 
-Time at a place x is t = int_0^x dx / F, so that an input a delays it by -t_a = int_0^x F_a / F^2 dx.
+Time at a place x is t = int_0^x dx / F, so that an input a hastens it by -t_a = int_0^x F_a / F^2 dx = int F_a / F dt.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ POINTS = 32768
 
 TYPICAL = 500
 """Nodes of one mode on all its panels."""
+
+TINY = float(np.finfo(np.float64).tiny)
 
 _VALUES = legendre.legvander(NODES, ORDER - 1)
 _INTEGRAL = legendre.legint(FIT, lbnd=-1)
@@ -86,7 +88,7 @@ class Course:
     def ends(self) -> Array:
         """Times at which the panels end, (panels,)."""
         panels = self.modes.panels
-        return panels.began[self.span] + panels.lasts[self.span]
+        return np.asarray(panels.began[self.span] + panels.lasts[self.span])
 
     @cached_property
     def at(self) -> Index:
@@ -101,7 +103,7 @@ class Course:
     @cached_property
     def slope(self) -> Array:
         """dp/dx at the points."""
-        return self.modes.motion.slope(self.at, self.x)[0]
+        return np.asarray(self.modes.motion.slope(self.at, self.x)[0])
 
     @cached_property
     def velocity(self) -> Array:
@@ -110,22 +112,17 @@ class Course:
         return np.asarray(motion.direction[self.at] * motion.speed(self.at, self.u[None])[0])
 
     @cached_property
-    def fastest(self) -> Array:
-        """Largest speed on the way, (panels,): sensitivities are computed in this unit of every mode."""
-        speed = (np.abs(self._left) / self._rate).max(axis=0)
-        return np.repeat(np.maximum.reduceat(speed, self.first[:-1]), np.diff(self.first))
-
-    @cached_property
     def pushes(self) -> Array:
-        """a F_a at the nodes, in units of the largest speed, (inputs, nodes, panels); inputs as in `Motion.tangents`."""
+        """a F_a at the nodes, (inputs, nodes, panels), for the inputs of `Motion.tangents`."""
         motion = self.modes.motion
         tangents = motion.tangents(self.owner, motion.walked(self.owner, self.nodes))
-        return np.array([tangent.velocity * (tangent.size / self.fastest) for tangent in tangents])
+        return np.array([tangent.size * tangent.velocity for tangent in tangents])
 
     @cached_property
     def delays(self) -> Array:
-        """-a t_a at the ends of the panels, with time in units of one over the largest speed, (inputs, panels)."""
-        return self.summed(self._width * (FIT[0] @ (self.pushes * self._weight)))
+        """-a t_a at the ends of the panels, (inputs, panels); infinite beyond all numbers."""
+        with np.errstate(over="ignore", invalid="ignore"):  # beside a rest of high order, or in far units of time
+            return _infinite(self.summed(self._width * (FIT[0] @ self._rates_of_delay)))
 
     def delays_at_points(self) -> Iterator[Array]:
         """The same at the points, (points,)."""
@@ -133,10 +130,13 @@ class Course:
         z = (self.u - self.modes.panels.left[self.span][self.panel]) / half - 1
         inside = legendre.legvander(z, ORDER) @ _INTEGRAL
         follows = self.panel > self.first[self.column[self.panel]]
-        for push, delay in zip(self.pushes, self.delays, strict=True):
-            values = np.ascontiguousarray((push * self._weight).T)
+        for rate, delay in zip(self._rates_of_delay, self.delays, strict=True):
+            values = np.ascontiguousarray(rate.T)
             before = np.where(follows, delay[self.panel - 1], 0.0)
-            yield before + half * np.einsum("pn,pn->p", inside, values.take(self.panel, axis=0))
+            with np.errstate(over="ignore", invalid="ignore"):  # as `delays`
+                within = half * np.einsum("pn,pn->p", inside, values.take(self.panel, axis=0))
+                reached = _infinite(before + within)
+            yield reached
 
     @cached_property
     def doubts(self) -> Array:
@@ -167,20 +167,18 @@ class Course:
         return self.modes.panels.width[self.span]
 
     @cached_property
-    def _left(self) -> Array:
-        """x at rest minus x at the nodes, (nodes, panels)."""
-        return self.modes.motion.left(self.owner, self.nodes)
+    def _rates_of_delay(self) -> Array:
+        """-a dt_a/du = (a F_a / F) dt/du at the nodes, (inputs, nodes, panels)."""
+        motion = self.modes.motion
+        rate = _VALUES @ self.modes.panels.series[:, self.span]
+        speed = np.maximum(np.abs(motion.left(self.owner, self.nodes)) / rate, TINY)
+        with np.errstate(over="ignore"):  # as `delays`
+            return np.asarray(self.pushes / (motion.direction[self.owner] * speed) * rate)
 
-    @cached_property
-    def _rate(self) -> Array:
-        """dt/du = |left| / |F| at the nodes."""
-        return np.asarray(_VALUES @ self.modes.panels.series[:, self.span])
 
-    @cached_property
-    def _weight(self) -> Array:
-        """dx / F^2 over du at the nodes, with the largest speed as its unit."""
-        rate = self._rate * self.fastest
-        return np.asarray(rate * rate / self._left)
+def _infinite(delay: Array) -> Array:
+    """Differences of infinite delays may have any size."""
+    return np.where(np.isnan(delay), np.inf, delay)
 
 
 def courses(modes: ExactModes, t: Array) -> Iterator[Course]:

@@ -56,7 +56,7 @@ def _surely(course: Course, delay: Array) -> tuple[Array, Array]:
 
 
 def _counted(course: Course, begin: Index) -> Index:
-    """The first panel of which this is not true yet, or the last one: (time, n), true from time `begin` (panels,) on."""
+    """The first panel of which something is not true yet, or the last, (time, n); true from `begin` (panels,) on."""
     count = np.zeros((len(course.t) + 1, len(course.mode)), dtype=int)
     np.add.at(count, (begin, course.column), 1)
     return np.asarray(np.minimum(course.first[:-1] + count[:-1].cumsum(axis=0), course.first[1:] - 1))
@@ -93,17 +93,20 @@ def vanishing_rest(course: Course, uncertain: Array) -> Array:
     series = motion.approach(course.mode)
     if len(series) < 2:
         return result
-    first, second = series[0], np.abs(series[1])
-    blur = uncertain[-1, course.first[1:] - 1]
-    for k in np.flatnonzero(first**2 <= 4 * second * blur):
+    # Roots of factors, since products of two rates may leave the range of numbers.
+    first, bend = series[0], np.sqrt(np.abs(series[1]))
+    blur = np.sqrt(uncertain[-1, course.first[1:] - 1])
+    for k in np.flatnonzero(np.abs(first) <= 2 * bend * blur):
         own = slice(*course.first[k : k + 2])
         speed = course.modes.positive_speed(course.owner[own], course.nodes[:, own])
-        near = (speed <= uncertain[:, own]).any(axis=0)
+        near = np.asarray((speed <= uncertain[:, own]).any(axis=0))
         near[-1] = True
         begin = course.modes.panels.began[course.span][own][near][0]
-        angle = np.sqrt(blur[k] * second[k]) * np.maximum(t - begin, 0.0)
-        y = np.sqrt(blur[k] / second[k]) * np.tan(np.minimum(angle, PASSED)) if second[k] > 0 else np.inf * angle
-        moved = 2 * (first[k] * y + second[k] * y * y) / motion.curvature[course.mode[k]]
+        with np.errstate(over="ignore"):  # long after the passage
+            angle = blur[k] * bend[k] * np.maximum(t - begin, 0.0)
+        pushed = np.tan(np.minimum(angle, PASSED)) * blur[k]  # f_2 y = bend pushed
+        # A rest of higher order, bend = 0, is not passed like this one: nothing is said.
+        moved = 2 * (first[k] / bend[k] + pushed) * pushed / motion.curvature[course.mode[k]] if bend[k] else np.inf
         result[:, k] = np.where(t < begin, 0.0, np.where(angle < PASSED, moved, np.inf))
     return result
 

@@ -261,7 +261,7 @@ class ExactModes:
 def _needed(series: Array, beside: Array, v: Array) -> NDArray[np.int_]:
     """How many terms of series (terms, modes) count for any mode from v (blocks, modes) on, (blocks,)."""
     sizes, powers, most = np.abs(series), np.arange(len(series)), v.max(axis=1)[:, None]
-    with np.errstate(divide="ignore", invalid="ignore", under="ignore"):  # beside nothing, all that is there counts
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore"):  # beside nothing, all counts
         of_first = (sizes / sizes[0]).max(axis=1) * most**powers > NEGLIGIBLE
         of_all = (sizes / beside).max(axis=1) * most ** (powers + 1) > NEGLIGIBLE
     counts = of_first & of_all

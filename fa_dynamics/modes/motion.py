@@ -19,7 +19,7 @@ EPS = float(np.finfo(np.float64).eps)
 class Tangent(NamedTuple):
     """Derivatives with respect to one input, at a fixed position: of the strength and of the velocity.
 
-    `size` is the size of the input, counted as often as it carries digits of others.
+    `size` is the size of the input, counted as often as it carries digits of others; 1 if the derivatives contain it.
     """
 
     size: Array

@@ -441,3 +441,46 @@ def test_integrated_mode_without_curvature_is_never_learned():
     flat, curved = curves.learning_times()
     assert flat == np.inf
     assert 0 < curved < 3
+
+
+@pytest.mark.parametrize("rule", ["fa", "bp"])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("exponent", [-900, -660, -530, -260, 260, 530, 660, 1000])
+def test_error_in_any_unit_of_time(rule, depth, exponent):
+    """Rates of 1e-271 to 1e301 have the error of ordinary ones: nothing overflows on the way to it."""
+    start, t = np.array([0.3, -0.2, 0.5])[:depth, None], np.array([0.0, 0.1, 1.0, 3.0, 30.0])
+
+    def solved(pace):
+        return fa.solve_modes([2.0 * pace, 0.0], 1.5 * pace, depth, rule, start=start, t=t / pace)
+
+    plain, fast = solved(1.0), solved(2.0**exponent)
+    np.testing.assert_allclose(fast.strength, plain.strength, rtol=1e-13)
+    np.testing.assert_allclose(fast.error, plain.error, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rule", ["fa", "bp"])
+@pytest.mark.parametrize("size", [1e-300, 1e-200, 1e-160, 1e-80, 1e80, 1e160, 1e200, 1e300])
+@pytest.mark.parametrize("start", [0.3, 1e-300, 1e-160, 1e160])
+def test_error_of_any_target(rule, size, start):
+    """Of a single layer, dtheta/dt = size - theta, whose solution is known."""
+    t = np.array([0.0, 1e-200, 1e-3, 1.0, 10.0, 1e3, 1e300])
+    curves = fa.solve_modes([size], 1.0, 1, rule, start=start, t=t)
+    expected = size * -np.expm1(-t) + start * np.exp(-t)
+    true = np.abs(curves.strength[:, 0] - expected)
+    rounding = 4 * np.finfo(float).eps * np.abs(expected)  # of what is expected
+    assert (true <= curves.error[:, 0] + rounding).all()
+    assert curves.error.max() < 1e-10 * max(size, start)
+
+
+@pytest.mark.parametrize(
+    ("depth", "size"), [(2, 1e-300), (2, 1e-160), (2, 1e200), (2, 1e300), (3, 1e-300), (3, 1e-160), (3, 1e160)]
+)
+def test_error_of_any_target_from_zero(depth, size):
+    """Feedback alignment from zero: a target in other units, at a time in other units, is the same curve."""
+    unit = size ** (1 / (2**depth - 1))  # of the clock
+    t = np.array([0.0, 0.3, 1.0, 3.0, 30.0])
+    plain = fa.solve_modes([1.0], 1.0, depth, start=0.0, t=t)
+    scaled = fa.solve_modes([size], 1.0, depth, start=0.0, t=t * (unit / size))
+    # powers of far numbers have fewer digits
+    np.testing.assert_allclose(scaled.strength / size, plain.strength, rtol=1e-11)
+    np.testing.assert_allclose(scaled.error / size, plain.error, rtol=0.1)
