@@ -1,4 +1,8 @@
-"""Folds: where two zero-loss states of a mode meet, as the zero level of a function of start and feedback."""
+"""Folds in a plane of starts: where two zero-loss states of a mode meet, as the zero level of a smooth function.
+
+`turning_points` finds the folds of one leaf, the real ones only, each with certainty: their number jumps from leaf to
+leaf. A level set over many leaves needs all critical values, complex ones included, which change without jumps.
+"""
 
 from __future__ import annotations
 

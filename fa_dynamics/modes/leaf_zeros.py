@@ -182,7 +182,7 @@ def _walk(
 
 def _ends(lines: Lines, turning: list[Array]) -> tuple[Array, Array]:
     """Points below and above all zeros, and the signs of the error there: both (2, modes)."""
-    weights, factors, _ = in_units(lines.theta, lines.c)
+    weights, factors, _, _ = in_units(lines.theta, lines.c)
     p = coefficients(weights, factors)
     powers = np.arange(len(p))[:, None]
     degree = np.where(p != 0, powers, 0).max(axis=0)

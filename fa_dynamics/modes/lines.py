@@ -15,7 +15,7 @@ from fa_dynamics.modes.backprop import BackpropMotion, follows_gradient
 from fa_dynamics.modes.clock import Clock, clock_of
 from fa_dynamics.modes.clocked import ClockMotion
 from fa_dynamics.modes.exact import ExactModes
-from fa_dynamics.modes.turning_points import aim_exponent, in_units, natural_exponents
+from fa_dynamics.modes.turning_points import aim_exponent, in_units
 
 Array = NDArray[np.float64]
 
@@ -65,16 +65,14 @@ def line_of(chain: Chain, theta: Array, feedback: Array, sigma: Array, curvature
     """
     clock = clock_if_any(chain)
     if clock is not None:
-        c = clock.numeric_factors(feedback)
-        aim = aim_exponent(sigma, curvature)
-        unit, offset, power = natural_exponents(theta, c, aim)
-        size = offset + power * unit
-        if max(size.max(), size.sum(axis=0).max()) > LARGEST_EXPONENT:
-            raise IntegrationError(OVERFLOWS)
-        with np.errstate(over="ignore", invalid="ignore"):  # judged where the rest is looked for
-            weights, factors, _ = in_units(theta, c, aim)
+        with np.errstate(over="ignore", invalid="ignore"):  # judged below, and where the rest is looked for
+            weights, factors, unit, size = in_units(
+                theta, clock.numeric_factors(feedback), aim_exponent(sigma, curvature)
+            )
             missing = np.ldexp(clock.rounding_of_factors(feedback), unit + np.cumsum(size, axis=0) - 2 * size)
             sigmas, curvatures = np.ldexp(sigma, -unit), np.ldexp(curvature, size.sum(axis=0) - unit)
+        if max(size.max(), size.sum(axis=0).max()) > LARGEST_EXPONENT:
+            raise IntegrationError(OVERFLOWS)
         return Line(ExactModes(ClockMotion(weights, sigmas, curvatures, factors, missing)), np.ldexp(1.0, size))
     # Without curvature nothing stops backpropagation, which may leave every bound in finite time.
     if follows_gradient(chain) and (curvature > 0).all():

@@ -48,7 +48,7 @@ def turning_points(theta: Array, c: Array) -> tuple[Index, Array]:
     """
     if not theta.shape[1]:
         return np.zeros(0, dtype=int), np.zeros(0)
-    weights, factors, unit = in_units(theta, c)
+    weights, factors, unit, _ = in_units(theta, c)
     mode, low, high = _pieces(weights, factors)
     at_low, at_high = (
         slope(weights_at(weights[:, mode], factors[:, mode], end), factors[:, mode]) for end in (low, high)
@@ -116,13 +116,13 @@ def strength_rounding(theta: Array, c: Array, tau: Array) -> Array:
     return np.asarray(change)
 
 
-def in_units(theta: Array, c: Array, reached: Array | None = None) -> tuple[Array, Array, Index]:
-    """The same chain in units that are powers of two, so that nothing is rounded and nothing overflows."""
+def in_units(theta: Array, c: Array, reached: Array | None = None) -> tuple[Array, Array, Index, Index]:
+    """The same chain in units that are powers of two, so that nothing is rounded; exponents of clock and weights."""
     unit, offset, power = natural_exponents(theta, c, reached)
     size = offset + power * unit
     below = np.cumsum(size, axis=0) - size
     with np.errstate(under="ignore"):
-        return np.ldexp(theta, -size), np.ldexp(c, unit + below - size), unit
+        return np.ldexp(theta, -size), np.ldexp(c, unit + below - size), unit, size
 
 
 def aim_exponent(sigma: Array, curvature: Array) -> Array:

@@ -262,3 +262,10 @@ def test_bad_input(case):
     call, argument = BAD[case]
     with pytest.raises(fa.InputError, match=argument):
         call()
+
+
+def test_rest_of_a_size_that_has_no_square():
+    """Gap and target leave a weight at 1e-175, whose square underflows: p = theta_1 theta_2 = s all the same."""
+    curves = fa.solve_modes([-1e-175, 1e-170], 1.0, 2, "bp", start=[[-0.09, 0.4], [-0.06, 0.3]], t=[0.0, 1e3, 1e5])
+    np.testing.assert_allclose(curves.limit, [-1e-175, 1e-170], rtol=1e-12)
+    np.testing.assert_allclose(curves.strength[-1], [-1e-175, 1e-170], rtol=1e-12)
