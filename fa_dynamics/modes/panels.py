@@ -72,6 +72,10 @@ _POWERS: Array = np.array(
 )
 """Legendre coefficients -> coefficients of powers. The series decay fast enough for it: no digits are lost."""
 
+_TIME_POWERS: Array = np.concatenate([np.zeros((1, ORDER)), _POWERS.T / np.arange(1, ORDER + 1)[:, None]])
+_TIME_POWERS[0] = (_TIME_POWERS[1::2] - _TIME_POWERS[2::2]).sum(axis=0)
+"""Legendre coefficients of a rate -> coefficients of powers of its integral from z = -1."""
+
 _TIMES = times_of_knots(ORDER)
 
 
@@ -143,42 +147,38 @@ class Panels:
         before = np.bincount(self.owner, weights=self.left <= wanted[self.owner], minlength=len(self.first) - 1)
         return np.asarray(self.first[mode] + before[mode].astype(int) - 1)
 
-    @cached_property
-    def powers(self) -> Array:
-        """Coefficients of time since the left end in powers 0..ORDER of z, (ORDER + 1, panels)."""
-        half = self.width / 2
-        rates = _POWERS.T @ self.series * half
-        powers = np.empty((ORDER + 1, len(half)))
-        powers[1:] = rates / np.arange(1, ORDER + 1)[:, None]
-        powers[0] = (powers[1::2] - powers[2::2]).sum(axis=0)
+    def _powers(self, panel: Index) -> Array:
+        """Coefficients of time since the left end in powers 0..ORDER of z, for the given panels, (ORDER + 1, n)."""
+        powers = _TIME_POWERS @ self.series.take(panel, axis=1)
+        powers *= self.width[panel] / 2
         return powers
 
     def time_at(self, panel: Index, u: Array) -> Array:
         """Time at positions u inside the given panels."""
         z = 2 * (u - self.left[panel]) / self.width[panel] - 1
-        return np.asarray(self.began[panel] + with_slope(self.powers[:, panel], z)[0])
-
-    @cached_property
-    def _inverse(self) -> tuple[Array, Array]:
-        """Parts of the time at which the knots are passed, and the inverse between them, (KNOTS, panels) each."""
-        times = _TIMES @ (self.series / self.series[0]) / 2
-        return times, divided_differences(times)
+        return np.asarray(self.began[panel] + with_slope(self._powers(panel), z)[0])
 
     def _invert_inside(self, panel: Index, goal: Array) -> Array:
+        """Positions in ascending panels when `goal` has passed since their left ends, (n,)."""
         z, near = np.empty_like(goal), np.empty(len(goal), dtype=bool)
-        times, differences = self._inverse
+        new = np.diff(panel, prepend=-1) > 0
         for begin in range(0, len(panel), CHUNK):
             some = slice(begin, begin + CHUNK)
-            own, aim = panel[some], goal[some]
-            part = aim / self.lasts[own]
+            aim, begun = goal[some], new[some].copy()
+            begun[0] = True
+            used, own = panel[some][begun], np.cumsum(begun) - 1
+            series = self.series.take(used, axis=1)
+            times = _TIMES @ (series / series[0]) / 2  # parts of the time at which the knots are passed
+            differences = divided_differences(times)
+            part = aim / self.lasts[used].take(own)
             guess = interpolated(times.take(own, axis=1), differences.take(own, axis=1), part)
-            z[some], near[some] = stepped(self.powers.take(own, axis=1), guess, aim)
+            z[some], near[some] = stepped(self._powers(used).take(own, axis=1), guess, aim)
         far = np.flatnonzero(~near)
-        z[far] = iterated(self.powers.take(panel[far], axis=1), z[far], goal[far])
+        z[far] = iterated(self._powers(panel[far]), z[far], goal[far])
         u = self.left[panel] + self.width[panel] / 2 * (z + 1)
         early = np.flatnonzero((self.left[panel] == 0) & (z + 1 < EARLY))
         first = panel[early]
-        u[early] = self._polished(self.powers.take(first, axis=1), u[early], goal[early], self.width[first])
+        u[early] = self._polished(self._powers(first), u[early], goal[early], self.width[first])
         return u
 
     def _polished(self, powers: Array, u: Array, goal: Array, width: Array) -> Array:
@@ -229,15 +229,19 @@ def build(
         mode, left, width = _divided(mode, left, width, np.where(pieces == 1, 0, pieces))
     mode, left, width, pieces = (np.concatenate(parts) for parts in zip(*tried, strict=True))
     good = np.flatnonzero(pieces == 1)
-    order = good[np.lexsort((left[good], mode[good]))]
+    order = good[np.argsort(left[good])]
+    # by mode, in a type so short that numpy sorts it by radix, five times as fast
+    order = order[np.argsort(mode[order].astype(np.min_scalar_type(modes)), kind="stable")]
     mode, left, width = mode[order], left[order], width[order]
     taken = np.concatenate(series, axis=1).take(order, axis=1)
     first = np.searchsorted(mode, np.arange(modes + 1))
     lasts = width * taken[0]
     began = np.empty_like(lasts)
     elapsed = np.zeros(modes)  # sums of one mode only, since another's large times would cost digits
-    for position in range(np.diff(first).max(initial=0)):
-        reached = np.flatnonzero(np.diff(first) > position)
+    counts = np.diff(first)
+    reached = np.flatnonzero(counts)
+    for position in range(counts.max(initial=0)):
+        reached = reached[counts[reached] > position]
         began[first[reached] + position] = elapsed[reached]
         elapsed[reached] += lasts[first[reached] + position]
     return Panels(first, left, width, began, lasts, taken)
