@@ -28,7 +28,7 @@ ALIKE, BLOCK = 256, 32
 SHORT = 5.0
 """Powers of e by which a tail has decayed when a few terms are enough: modes that get there together are alike."""
 
-NEGLIGIBLE = 1e-18
+NEGLIGIBLE = 1e-17
 """Size of a term that is left out, relative to the first one or to what the tail is added to."""
 
 SEEN, TRUSTED = 3e-13, 1e-6
@@ -97,20 +97,36 @@ class ExactModes:
     def strength(self, t: Array) -> Array:
         """p at increasing times, (time, modes)."""
         motion = self.motion
-        strength = np.empty((len(t), len(motion.sigma)))
-        strength[:] = motion.limit
-        chosen, tails = self.tails
-        if len(chosen):
-            target = motion.target[chosen]
-            side = motion.side[chosen] / motion.curvature[chosen]
-            for own, some, error in self._in_tail(tails.speeds * side, np.abs(target), t):
-                error += target[some]
-                strength[own, chosen[some]] = error
+        strength = self._strength_in_tails(t)
+        tailless = np.ones(len(motion.sigma), dtype=bool)
+        tailless[self.tails[0]] = False
+        strength[:, tailless] = motion.limit[tailless]
         mode, time, u = self.panels.invert(t)
         strength[time, mode] = motion.careful_strength(mode, u[None])[0]
         uniform = np.flatnonzero(np.isinf(motion.distance))
         if len(uniform):
             strength[:, uniform] = motion.weights_from_start(uniform, self._uniform(uniform, t)).prod(axis=0)
+        return strength
+
+    def _strength_in_tails(self, t: Array) -> Array:
+        """p at increasing times, (time, modes), of modes with a tail, as long as they are in it."""
+        motion, (chosen, tails) = self.motion, self.tails
+        if not len(chosen):
+            return np.empty((len(t), len(motion.sigma)))
+        target = motion.target[chosen]
+        side = motion.side[chosen] / motion.curvature[chosen]
+        order = self._alike
+        aimed = target[order]
+        place = np.zeros(len(motion.sigma), dtype=int)
+        place[chosen[order]] = np.arange(len(order))
+        strength = np.empty((len(t), len(place)))
+        block = np.empty((BLOCK, len(order)))  # modes that are computed together side by side
+        for own, pieces in self._in_tail(tails.speeds * side, np.abs(target), t):
+            rows = block[: len(t[own])]
+            rows[:] = aimed
+            for some, error in pieces:
+                rows[:, some] += error
+            np.take(rows, place, axis=1, out=strength[own], mode="clip")
         return strength
 
     def weights(self, t: Array) -> Array:
@@ -130,11 +146,13 @@ class ExactModes:
         u[:, np.isinf(motion.distance)] = np.nan
         chosen, tails = self.tails
         if len(chosen):
-            for own, some, left in self._in_tail(tails.distances, np.zeros(len(chosen)), t):
-                with np.errstate(divide="ignore"):  # long after, nothing is left of the distance
-                    u[own, chosen[some]] = -np.log(left / motion.distance[chosen[some]])
-        mode, time, inside = self.panels.invert(t)
-        u[time, mode] = inside
+            ordered = chosen[self._alike]
+            for own, pieces in self._in_tail(tails.distances, np.zeros(len(chosen)), t):
+                for some, left in pieces:
+                    with np.errstate(divide="ignore"):  # long after, nothing is left of the distance
+                        u[own, ordered[some]] = -np.log(left / motion.distance[ordered[some]])
+        mode, time, passed = self.panels.invert(t)
+        u[time, mode] = passed
         return u
 
     def walked(self, u: Array, t: Array) -> Array:
@@ -188,25 +206,39 @@ class ExactModes:
         reached = panels.time_at(panels.containing(mode, u), u)
         return np.where(outside, np.inf, np.where(np.isnan(entry), 0.0, reached))
 
-    def _in_tail(self, series: Array, beside: Array, t: Array) -> Iterator[tuple[slice, Index, Array]]:
+    @cached_property
+    def _alike(self) -> Index:
+        """Numbers of the modes with a tail, those side by side that are in need of few terms from similar times on."""
+        chosen, tails = self.tails
+        return np.argsort(self.joined[chosen] + SHORT / tails.rate)
+
+    def _in_tail(self, series: Array, beside: Array, t: Array) -> Iterator[tuple[slice, Iterator[tuple[slice, Array]]]]:
         """A series (terms, n) of modes with a tail at increasing times; before they begin, as there.
 
-        Yields times, modes and values (times, modes), block by block; not where nothing is left `beside` a number (n,).
+        Yields blocks of times, and for each of them modes in the order of `_alike` with values (times, modes); not
+        where nothing is left `beside` a number (n,).
         """
-        chosen, tails = self.tails
-        joined = self.joined[chosen]
-        alike = np.argsort(joined + SHORT / tails.rate)
-        begins = np.arange(0, len(t), BLOCK)
-        for first in range(0, len(chosen), ALIKE):
-            some = alike[first : first + ALIKE]
-            late = begins[max(0, np.searchsorted(t[begins], joined[some].min(), side="right") - 1) :]
-            own_series = series[:, some]
-            needed = _needed(own_series, beside[some], tails.at(np.maximum(t[late, None] - joined[some], 0.0), some))
-            for begin, terms in zip(late, needed, strict=True):
-                if terms:
-                    own = slice(begin, begin + BLOCK)
-                    v = tails.at(np.maximum(t[own, None] - joined[some], 0.0), some)
-                    yield own, some, evaluate(own_series[:terms], v)
+        order, begins = self._alike, np.arange(0, len(t), BLOCK)
+        groups = [slice(first, first + ALIKE) for first in range(0, len(order), ALIKE)]
+        tails = [self.tails[1].of(order[group]) for group in groups]
+        joined = [self.joined[self.tails[0][order[group]]] for group in groups]
+        own_series = [series[:, order[group]] for group in groups]
+        needed = np.zeros((len(groups), len(begins)), dtype=int)
+        for number, group in enumerate(groups):
+            late = max(0, np.searchsorted(t[begins], joined[number].min(), side="right") - 1)
+            v = tails[number].at(np.maximum(t[begins[late:], None] - joined[number], 0.0))
+            needed[number, late:] = _needed(own_series[number], beside[order[group]], v)
+
+        def pieces(block: int) -> Iterator[tuple[slice, Array]]:
+            times = t[begins[block] : begins[block] + BLOCK, None]
+            for number in np.flatnonzero(needed[:, block]):
+                waited = times - joined[number]
+                if times[0] < joined[number].max():
+                    np.maximum(waited, 0.0, out=waited)
+                yield groups[number], evaluate(own_series[number][: needed[number, block]], tails[number].at(waited))
+
+        for block, begin in enumerate(begins):
+            yield slice(begin, begin + BLOCK), pieces(block)
 
     def _uniform(self, mode: Index, t: Array) -> Array:
         return np.asarray(self.motion.velocity_at_start[mode] * t[:, None])

@@ -66,15 +66,19 @@ class Tail:
     distances: Array
     speeds: Array
 
-    def at(self, waited: Array, some: Index) -> Array:
-        """The variable v of some modes at times >= 0 after the beginning, (times, some)."""
-        bend, begin = self.bend[some], self.begin[some]
-        with np.errstate(over="ignore"):  # infinitely long after
-            z = waited * -self.rate[some]
-        np.exp(z, out=z)
-        z *= begin / (1 - bend * begin)
-        z /= 1 + bend * z
-        return np.asarray(z)
+    def of(self, some: Index) -> Tail:
+        """Some of the modes."""
+        begin, distance = self.begin[some], self.distance[some]
+        return Tail(self.rate[some], self.bend[some], begin, distance, self.distances[:, some], self.speeds[:, some])
+
+    def at(self, waited: Array) -> Array:
+        """The variable v at times >= 0 after the beginning, (times, modes); overwrites `waited`."""
+        with np.errstate(over="ignore"):  # infinitely long after, and where nothing is left from the beginning on
+            waited *= self.rate
+            v = np.exp(waited, out=waited)
+            v *= 1 / self.begin - self.bend
+        v += self.bend
+        return np.divide(1.0, v, out=v)
 
     def waited(self, some: Index, v: Array) -> Array:
         """Time from the beginning to v, for some modes (n,)."""

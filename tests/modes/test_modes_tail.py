@@ -22,7 +22,7 @@ def test_straight_speed_is_one_exponential():
     """dy/dt = -3 y: the tail begins at once, y = exp(-3 t)."""
     found = tail(column(3.0), np.ones(1), np.full(1, np.inf))
     t = np.linspace(0, 4, 9)
-    y = evaluate(found.distances, found.at(t[:, None], slice(None)))[:, 0]
+    y = evaluate(found.distances, found.at(np.array(t[:, None])))[:, 0]
     np.testing.assert_allclose(y, np.exp(-3 * t), rtol=1e-14)
 
 
@@ -34,9 +34,9 @@ def test_quadratic_speed_is_one_power(bend):
     t = np.linspace(0, 5, 6)
     begin = float(found.distance[0])
     z = begin / (1 + bend * begin) * np.exp(-t)
-    y = evaluate(found.distances, found.at(t[:, None], slice(None)))[:, 0]
+    y = evaluate(found.distances, found.at(np.array(t[:, None])))[:, 0]
     np.testing.assert_allclose(y, z / (1 - bend * z), rtol=1e-14)
-    speed = evaluate(found.speeds, found.at(t[:, None], slice(None)))[:, 0]
+    speed = evaluate(found.speeds, found.at(np.array(t[:, None])))[:, 0]
     np.testing.assert_allclose(speed, y + bend * y**2, rtol=1e-14)
 
 
