@@ -28,7 +28,7 @@ FINER = 1e-2
 ROUGH = 0.3
 """Share of the first integration in the time that both take."""
 
-PART = 4000
+PART = 8000
 """Modes that are solved together, so that what is computed for them stays in the cache."""
 
 
