@@ -225,6 +225,12 @@ class ClockMotion(Motion):
         backwards = (-self.direction[mode]) ** np.arange(len(powers))[:, None]
         return np.asarray(self.curvature[mode] * powers * backwards)
 
+    def approach_terms(self, mode: Index) -> Array:
+        """Those of the weights at rest, as counted from the start, included."""
+        c, distance = np.abs(self.c[:, mode]), self.distance[mode]
+        weights = poly.weights_at(np.abs(self.theta[:, mode]), c, distance)
+        return np.asarray(self.curvature[mode] * poly.secant(weights, c, distance))
+
     @cached_property
     def _switches(self) -> tuple[Array, Array]:
         """Positions u, (modes,) each, beyond which p and |F| have smaller terms when counted from the rest.

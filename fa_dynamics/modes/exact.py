@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from fa_dynamics.modes.cubic import CubicTime, least
 from fa_dynamics.modes.entry import last_entry
 from fa_dynamics.modes.motion import EPS, Index, Motion
 from fa_dynamics.modes.panels import CONVERGED, CONVERGED_DEEP, NODES, Panels, build
@@ -36,6 +37,13 @@ SEEN, TRUSTED = 3e-13, 1e-6
 
 NOTHING = 1e-250
 """Speeds below this may be what rounding leaves of a difference."""
+
+BLURRED = 1000.0
+"""Size of the terms of the speed, expanded around the rest, relative to it, up to which the expansion serves all the
+way."""
+
+MANY = 400
+"""Modes from which their expansions are used: for fewer, panels for all of them cost less than two ways."""
 
 SAFE, FAR = 0.9, 0.1
 """A tail begins where |p - s| is below this part of |s|, or of |p(0)|: p is then no small difference of large terms."""
@@ -74,6 +82,16 @@ class ExactModes:
     @cached_property
     def panels(self) -> Panels:
         """Time as a function of u for every mode that moves towards a rest, up to its tail."""
+        return self._panels_of(self.motion.moving)
+
+    def _panels_of(self, mode: Index) -> Panels:
+        motion, end = self.motion, self._ends
+        converged = CONVERGED if len(motion.theta) <= 4 else CONVERGED_DEEP
+        return build(self._rate, self.rounding, len(motion.sigma), mode, motion.seam, end, converged)
+
+    @cached_property
+    def _ends(self) -> Array:
+        """Positions up to which time is needed, (modes,)."""
         motion, moving = self.motion, self.motion.moving
         end = np.zeros_like(motion.sigma)
         before, target = motion.strength_at_start[moving], motion.target[moving]
@@ -81,17 +99,46 @@ class ExactModes:
         end[moving] = FOLDS + np.log(np.maximum(1.0, np.abs(before - target) / size))
         chosen, tails = self.tails
         end[chosen] = np.log(motion.distance[chosen] / tails.distance)
-        converged = CONVERGED if len(motion.theta) <= 4 else CONVERGED_DEEP
-        return build(self._rate, self.rounding, len(motion.sigma), moving, motion.seam, end, converged)
+        return end
+
+    @cached_property
+    def _cubics(self) -> list[tuple[Index, CubicTime]]:
+        """Modes whose speed is a cubic with digits to spare, and their times, in two groups."""
+        motion, mode = self.motion, self.tails[0]
+        mode = mode[self._ends[mode] > 0]
+        if len(mode) < MANY or len(motion.theta) != 2:
+            return []
+        series, distance = motion.approach(mode), motion.distance[mode]
+        linear, square = series[1:] / series[0] * distance ** np.array([[1], [2]])
+        sharp = motion.approach_terms(mode) < BLURRED * series[0] * least(linear, square)
+        turns = linear * linear < 4 * square
+        groups = [np.flatnonzero(sharp & (turns == side)) for side in (False, True)]
+        found = []
+        for side, own in enumerate(groups):
+            time = CubicTime(series[0, own], linear[own], square[own], self._ends[mode[own]], bool(side))
+            found.append((mode[own], time))
+        return found
+
+    @cached_property
+    def _other_panels(self) -> Panels:
+        """Of the modes that are left."""
+        if not self._cubics:
+            return self.panels
+        left = self.motion.moving_mask.copy()
+        for mode, _ in self._cubics:
+            left[mode] = False
+        return self._panels_of(np.flatnonzero(left))
 
     @cached_property
     def joined(self) -> Array:
-        """Time at which panels end and tails begin, (modes,); 0 for modes without panels."""
-        panels = self.panels
+        """Time at which tails begin, (modes,); 0 for modes that are in them from the start, or do not move."""
+        panels = self._other_panels
         ends = np.zeros_like(self.motion.sigma)
         some = np.diff(panels.first) > 0
         last = panels.first[1:][some] - 1
         ends[some] = panels.began[last] + panels.lasts[last]
+        for mode, time in self._cubics:
+            ends[mode] = time.lasted(time.end) / time.rate
         return ends
 
     def strength(self, t: Array) -> Array:
@@ -101,7 +148,7 @@ class ExactModes:
         tailless = np.ones(len(motion.sigma), dtype=bool)
         tailless[self.tails[0]] = False
         strength[:, tailless] = motion.limit[tailless]
-        mode, time, u = self.panels.invert(t)
+        mode, time, u = self._on_the_way(t)
         strength[time, mode] = motion.careful_strength(mode, u[None])[0]
         uniform = np.flatnonzero(np.isinf(motion.distance))
         if len(uniform):
@@ -151,7 +198,7 @@ class ExactModes:
                 for some, left in pieces:
                     with np.errstate(divide="ignore"):  # long after, nothing is left of the distance
                         u[own, ordered[some]] = -np.log(left / motion.distance[ordered[some]])
-        mode, time, passed = self.panels.invert(t)
+        mode, time, passed = self._on_the_way(t)
         u[time, mode] = passed
         return u
 
@@ -239,6 +286,15 @@ class ExactModes:
 
         for block, begin in enumerate(begins):
             yield slice(begin, begin + BLOCK), pieces(block)
+
+    def _on_the_way(self, t: Array) -> tuple[Index, Index, Array]:
+        """Modes, indices into the increasing times, and positions u, (n,) each: of all that are not in tails yet."""
+        found = [self._other_panels.invert(t)]
+        for modes, cubic in self._cubics:
+            mode, time, u = cubic.positions(t)
+            found.append((modes[mode], time, u))
+        mode, time, u = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return mode, time, u
 
     def _uniform(self, mode: Index, t: Array) -> Array:
         return np.asarray(self.motion.velocity_at_start[mode] * t[:, None])

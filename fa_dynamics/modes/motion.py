@@ -108,6 +108,10 @@ class Motion(ABC):
     def approach(self, mode: Index) -> Array:
         """f_1, f_2, .. of the speed f_1 y + f_2 y^2 + .. at distance y from the rest, (terms, n)."""
 
+    def approach_terms(self, mode: Index) -> Array:
+        """Sum of the sizes of the terms of |F| over the distance in `approach`, at the start, (n,); inf if unknown."""
+        return np.full(len(mode), np.inf)
+
     @cached_property
     def strength_at_start(self) -> Array:
         """p(0), (modes,)."""
