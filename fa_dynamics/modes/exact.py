@@ -105,9 +105,9 @@ class ExactModes:
     def _cubics(self) -> list[tuple[Index, CubicTime]]:
         """Modes whose speed is a cubic with digits to spare, and their times, in two groups."""
         motion, mode = self.motion, self.tails[0]
-        mode = mode[self._ends[mode] > 0]
         if len(mode) < MANY or len(motion.theta) != 2:
             return []
+        mode = mode[self._ends[mode] > 0]
         series, distance = motion.approach(mode), motion.distance[mode]
         linear, square = series[1:] / series[0] * distance ** np.array([[1], [2]])
         sharp = motion.approach_terms(mode) < BLURRED * series[0] * least(linear, square)
@@ -173,7 +173,7 @@ class ExactModes:
             rows[:] = aimed
             for some, error in pieces:
                 rows[:, some] += error
-            np.take(rows, place, axis=1, out=strength[own], mode="clip")
+            rows.take(place, axis=1, out=strength[own], mode="clip")
         return strength
 
     def weights(self, t: Array) -> Array:
@@ -269,6 +269,7 @@ class ExactModes:
         groups = [slice(first, first + ALIKE) for first in range(0, len(order), ALIKE)]
         tails = [self.tails[1].of(order[group]) for group in groups]
         joined = [self.joined[self.tails[0][order[group]]] for group in groups]
+        latest = [own.max() for own in joined]
         own_series = [series[:, order[group]] for group in groups]
         needed = np.zeros((len(groups), len(begins)), dtype=int)
         for number, group in enumerate(groups):
@@ -278,11 +279,12 @@ class ExactModes:
 
         def pieces(block: int) -> Iterator[tuple[slice, Array]]:
             times = t[begins[block] : begins[block] + BLOCK, None]
-            for number in np.flatnonzero(needed[:, block]):
-                waited = times - joined[number]
-                if times[0] < joined[number].max():
-                    np.maximum(waited, 0.0, out=waited)
-                yield groups[number], evaluate(own_series[number][: needed[number, block]], tails[number].at(waited))
+            for number, terms in enumerate(needed[:, block].tolist()):
+                if terms:
+                    waited = times - joined[number]
+                    if t[begins[block]] < latest[number]:
+                        np.maximum(waited, 0.0, out=waited)
+                    yield groups[number], evaluate(own_series[number][:terms], tails[number].at(waited))
 
         for block, begin in enumerate(begins):
             yield slice(begin, begin + BLOCK), pieces(block)

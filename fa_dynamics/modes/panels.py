@@ -173,8 +173,9 @@ class Panels:
             part = aim / self.lasts[used].take(own)
             guess = interpolated(times.take(own, axis=1), differences.take(own, axis=1), part)
             z[some], near[some] = stepped(self._powers(used).take(own, axis=1), guess, aim)
-        far = np.flatnonzero(~near)
-        z[far] = iterated(self._powers(panel[far]), z[far], goal[far])
+        if not near.all():
+            far = np.flatnonzero(~near)
+            z[far] = iterated(self._powers(panel[far]), z[far], goal[far])
         u = self.left[panel] + self.width[panel] / 2 * (z + 1)
         early = np.flatnonzero((self.left[panel] == 0) & (z + 1 < EARLY))
         first = panel[early]

@@ -9,6 +9,7 @@ for a quadratic f. So y and f(y) are polynomials of v: one exponential for every
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,9 +77,14 @@ class Tail:
         with np.errstate(over="ignore"):  # infinitely long after, and where nothing is left from the beginning on
             waited *= self.rate
             v = np.exp(waited, out=waited)
-            v *= 1 / self.begin - self.bend
+            v *= self._from_begin
         v += self.bend
         return np.divide(1.0, v, out=v)
+
+    @cached_property
+    def _from_begin(self) -> Array:
+        """1 / z at the beginning, (modes,)."""
+        return np.asarray(1 / self.begin - self.bend)
 
     def waited(self, some: Index, v: Array) -> Array:
         """Time from the beginning to v, for some modes (n,)."""
