@@ -16,6 +16,7 @@ import reference
 from ensembles import PLACES, Array, Chain, draw
 
 import fa_dynamics as fa
+from fa_dynamics.modes.exact import MANY
 
 HERE = Path(__file__).parent
 STRATA = ((-6, -1), (-1, 0), (0, 1), (1, 2), (2, 6))
@@ -81,15 +82,24 @@ def references(job: Job, chains: list[Chain]) -> tuple[Array, Array]:
     return both
 
 
+CROWD = 4 * MANY
+"""Modes among which two-layer chains are solved once more: many modes are solved in another way."""
+
+
 def solved(chains: list[Chain], times: Array) -> tuple[Array, Array]:
-    """Strength and its bound, (chains, times of each)."""
+    """Strength, (ways, chains, times of each), and its bound, (chains, times of each)."""
     union, where = np.unique(times, return_inverse=True)
     theta, feedback = (np.stack([getattr(chain, name) for chain in chains], axis=1) for name in ("theta", "feedback"))
     sigma, curvature = (np.array([getattr(chain, name) for chain in chains]) for name in ("sigma", "curvature"))
     curves = fa.solve_modes(sigma, curvature, len(theta), "fa", theta, feedback, t=union)
+    ways = [curves.strength]
+    if len(theta) == 2:
+        crowd = np.arange(CROWD) % len(chains)
+        copies = (sigma[crowd], curvature[crowd], 2, "fa", theta[:, crowd], feedback[:, crowd])
+        ways.append(fa.solve_modes(*copies, t=union).strength)
     column = np.arange(len(chains))[:, None]
     where = where.reshape(times.shape)
-    return curves.strength[where, column], curves.error[where, column]
+    return np.array([strength[where, column] for strength in ways]), curves.error[where, column]
 
 
 def judge(job: Job) -> Judged:
@@ -103,19 +113,19 @@ def judge(job: Job) -> Judged:
         try:
             strength, bound = solved(chains, times)
         except Exception:  # find the one that is to blame
-            strength, bound = np.full(times.shape, np.nan), np.full(times.shape, np.nan)
+            strength, bound = np.full((2, *times.shape), np.nan), np.full(times.shape, np.nan)
             for k, chain in enumerate(chains):
                 try:
                     one = solved([chain], times[k : k + 1])
                 except Exception as problem:
                     notes[k] = f"{type(problem).__name__}: {problem}"
                 else:
-                    strength[k], bound[k] = one[0][0], one[1][0]
+                    strength[:, k], bound[k] = one[0][:, 0], one[1][0]
     seconds = time.perf_counter() - began
     if told:
         notes.setdefault(-1, f"{told[0].category.__name__}: {told[0].message} ({told[0].filename}:{told[0].lineno})")
     high, low, condition = np.moveaxis(found, 2, 0)
-    error = np.abs((strength - high) - low)
+    error = np.abs((strength - high) - low).max(axis=0)
     before = np.array([float(np.prod(chain.theta)) for chain in chains])
     target = np.array([chain.sigma / chain.curvature if chain.curvature else 0.0 for chain in chains])
     floor = 1e-3 * np.maximum(np.abs(before), np.abs(target))[:, None]

@@ -96,14 +96,14 @@ class ClockMotion(Motion):
     def weights(self, mode: Index, u: Array) -> Array:
         """theta_1..theta_L at positions u, (L, points, n)."""
         near = u <= HALFWAY
-        c = self.c[:, mode]
-        from_start = poly.weights_at(self.theta[:, mode], c, np.where(near, self.walked(mode, u), 0.0))
-        from_rest = poly.weights_at(self.rest[:, mode], c, np.where(near, 0.0, -self.left(mode, u)))
+        c = self.c.take(mode, axis=1)
+        from_start = poly.weights_at(self.theta.take(mode, axis=1), c, np.where(near, self.walked(mode, u), 0.0))
+        from_rest = poly.weights_at(self.rest.take(mode, axis=1), c, np.where(near, 0.0, -self.left(mode, u)))
         return np.where(near, from_start, from_rest)
 
     def weights_from_start(self, mode: Index, x: Array) -> Array:
         """theta_1..theta_L at x, (L, points, n)."""
-        return np.array(poly.weights_at(self.theta[:, mode], self.c[:, mode], x))
+        return np.array(poly.weights_at(self.theta.take(mode, axis=1), self.c.take(mode, axis=1), x))
 
     def strength(self, mode: Index, u: Array) -> Array:
         """Of the two forms, counted from the start and from the rest, the one with the smaller terms."""
@@ -174,8 +174,10 @@ class ClockMotion(Motion):
     def _precisely(self, mode: Index, u: Array) -> Any:
         """p with twice the digits, counted from the start."""
         missing = np.zeros_like(self.c) if self.c_rounding is None else self.c_rounding
-        c: Any = [Pair(high, low) for high, low in zip(self.c[:, mode], missing[:, mode], strict=True)]
-        return poly.strength(poly.weights_at(self.theta[:, mode], c, self.walked(mode, u)))
+        c: Any = [
+            Pair(high, low) for high, low in zip(self.c.take(mode, axis=1), missing.take(mode, axis=1), strict=True)
+        ]
+        return poly.strength(poly.weights_at(self.theta.take(mode, axis=1), c, self.walked(mode, u)))
 
     def careful_rounding(self, mode: Index, u: Array, speed: Array) -> Array:
         """By the rounding of x, and of the rest, which was found without such care."""
@@ -196,11 +198,11 @@ class ClockMotion(Motion):
 
     def slope(self, mode: Index, x: Array) -> Array:
         """dp/dx, (points, n)."""
-        return poly.slope(self.weights_from_start(mode, x), self.c[:, mode])
+        return poly.slope(self.weights_from_start(mode, x), self.c.take(mode, axis=1))
 
     def tangents(self, mode: Index, x: Array) -> list[Tangent]:
         """Inputs are sigma, lambda, theta_l, and the feedback behind c_l."""
-        theta, c, curvature = self.theta[:, mode], self.c[:, mode], self.curvature[mode]
+        theta, c, curvature = self.theta.take(mode, axis=1), self.c.take(mode, axis=1), self.curvature[mode]
         depth = len(theta)
         nothing = np.zeros_like(x)
         strength = poly.strength(poly.weights_at(theta, c, x))
@@ -221,14 +223,14 @@ class ClockMotion(Motion):
 
     def approach(self, mode: Index) -> Array:
         """lambda times the coefficients of p around the rest."""
-        powers = poly.coefficients(self.rest[:, mode], self.c[:, mode], ORDER + 1)[1:]
+        powers = poly.coefficients(self.rest.take(mode, axis=1), self.c.take(mode, axis=1), ORDER + 1)[1:]
         backwards = (-self.direction[mode]) ** np.arange(len(powers))[:, None]
         return np.asarray(self.curvature[mode] * powers * backwards)
 
     def approach_terms(self, mode: Index) -> Array:
         """Those of the weights at rest, as counted from the start, included."""
-        c, distance = np.abs(self.c[:, mode]), self.distance[mode]
-        weights = poly.weights_at(np.abs(self.theta[:, mode]), c, distance)
+        c, distance = np.abs(self.c.take(mode, axis=1)), self.distance[mode]
+        weights = poly.weights_at(np.abs(self.theta.take(mode, axis=1)), c, distance)
         return np.asarray(self.curvature[mode] * poly.secant(weights, c, distance))
 
     @cached_property
@@ -262,14 +264,16 @@ class ClockMotion(Motion):
 
     def _terms(self, mode: Index, u: Array) -> tuple[Array, Array]:
         """Sizes of the terms of p counted from the start, and of p at rest minus p counted from the rest."""
-        c, distance = np.abs(self.c[:, mode]), self.distance[mode]
+        c, distance = np.abs(self.c.take(mode, axis=1)), self.distance[mode]
         walked, left = -distance * np.expm1(-u), distance * np.exp(-u)
-        start = poly.strength(poly.weights_at(np.abs(self.theta[:, mode]), c, walked))
-        return start, left * poly.secant(np.abs(self.rest[:, mode]), c, left)
+        start = poly.strength(poly.weights_at(np.abs(self.theta.take(mode, axis=1)), c, walked))
+        return start, left * poly.secant(np.abs(self.rest.take(mode, axis=1)), c, left)
 
     def _from_start(self, mode: Index, u: Array) -> Array:
         """p as the product of weights that are counted from the start."""
-        return poly.strength(poly.weights_at(self.theta[:, mode], self.c[:, mode], self.walked(mode, u)))
+        return poly.strength(
+            poly.weights_at(self.theta.take(mode, axis=1), self.c.take(mode, axis=1), self.walked(mode, u))
+        )
 
     def _error(self, mode: Index, u: Array) -> Array:
         """sigma - lambda p, counted from the start."""
@@ -285,7 +289,7 @@ class ClockMotion(Motion):
 
     def _slope_to_rest(self, mode: Index, x: Array) -> Array:
         """Slope of the secant of p between the rest and a place x behind it."""
-        return poly.secant(self.rest[:, mode], self.c[:, mode], x)
+        return poly.secant(self.rest.take(mode, axis=1), self.c.take(mode, axis=1), x)
 
 
 def _span(numbers: Index) -> Index | slice:

@@ -167,7 +167,7 @@ class ExactModes:
         place = np.zeros(len(motion.sigma), dtype=int)
         place[chosen[order]] = np.arange(len(order))
         strength = np.empty((len(t), len(place)))
-        block = np.empty((BLOCK, len(order)))  # modes that are computed together side by side
+        block = np.empty((self._times_together, len(order)))  # modes that are computed together side by side
         for own, pieces in self._in_tail(tails.speeds * side, np.abs(target), t):
             rows = block[: len(t[own])]
             rows[:] = aimed
@@ -259,18 +259,24 @@ class ExactModes:
         chosen, tails = self.tails
         return np.argsort(self.joined[chosen] + SHORT / tails.rate)
 
+    @property
+    def _times_together(self) -> int:
+        """Of a few modes all times are taken at once."""
+        return max(BLOCK, BLOCK * ALIKE // max(1, len(self._alike)))
+
     def _in_tail(self, series: Array, beside: Array, t: Array) -> Iterator[tuple[slice, Iterator[tuple[slice, Array]]]]:
         """A series (terms, n) of modes with a tail at increasing times; before they begin, as there.
 
         Yields blocks of times, and for each of them modes in the order of `_alike` with values (times, modes); not
         where nothing is left `beside` a number (n,).
         """
-        order, begins = self._alike, np.arange(0, len(t), BLOCK)
+        order, length = self._alike, self._times_together
+        begins = np.arange(0, len(t), length)
         groups = [slice(first, first + ALIKE) for first in range(0, len(order), ALIKE)]
         tails = [self.tails[1].of(order[group]) for group in groups]
         joined = [self.joined[self.tails[0][order[group]]] for group in groups]
         latest = [own.max() for own in joined]
-        own_series = [series[:, order[group]] for group in groups]
+        own_series = [series.take(order[group], axis=1) for group in groups]
         needed = np.zeros((len(groups), len(begins)), dtype=int)
         for number, group in enumerate(groups):
             late = max(0, np.searchsorted(t[begins], joined[number].min(), side="right") - 1)
@@ -278,7 +284,7 @@ class ExactModes:
             needed[number, late:] = _needed(own_series[number], beside[order[group]], v)
 
         def pieces(block: int) -> Iterator[tuple[slice, Array]]:
-            times = t[begins[block] : begins[block] + BLOCK, None]
+            times = t[begins[block] : begins[block] + length, None]
             for number, terms in enumerate(needed[:, block].tolist()):
                 if terms:
                     waited = times - joined[number]
@@ -287,7 +293,7 @@ class ExactModes:
                     yield groups[number], evaluate(own_series[number][:terms], tails[number].at(waited))
 
         for block, begin in enumerate(begins):
-            yield slice(begin, begin + BLOCK), pieces(block)
+            yield slice(begin, begin + length), pieces(block)
 
     def _on_the_way(self, t: Array) -> tuple[Index, Index, Array]:
         """Modes, indices into the increasing times, and positions u, (n,) each: of all that are not in tails yet."""

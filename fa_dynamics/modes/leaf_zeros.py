@@ -46,12 +46,14 @@ class Lines:
 
     def error(self, mode: Index, tau: Array) -> Array:
         """sigma - lambda p at tau, both (points,)."""
-        c = self.c[:, mode]
-        return np.asarray(self.sigma[mode] - self.curvature[mode] * strength(weights_at(self.theta[:, mode], c, tau)))
+        c = self.c.take(mode, axis=1)
+        return np.asarray(
+            self.sigma[mode] - self.curvature[mode] * strength(weights_at(self.theta.take(mode, axis=1), c, tau))
+        )
 
     def rounding(self, mode: Index, tau: Array) -> Array:
         """How much rounding of all inputs may change the error at fixed tau, (points,)."""
-        moved = strength_rounding(self.theta[:, mode], self.c[:, mode], tau)
+        moved = strength_rounding(self.theta.take(mode, axis=1), self.c.take(mode, axis=1), tau)
         return np.asarray(ROUNDING * np.abs(self.sigma[mode]) + self.curvature[mode] * moved)
 
 
@@ -220,9 +222,9 @@ def _places(lines: Lines, mode: Index, zeros: list[Zero]) -> Array:
 
     def error(which: Index, tau: Array) -> tuple[Array, Array]:
         own = mode[wide][which]
-        weights = weights_at(lines.theta[:, own], lines.c[:, own], tau)
+        weights = weights_at(lines.theta.take(own, axis=1), lines.c.take(own, axis=1), tau)
         value = lines.sigma[own] - lines.curvature[own] * strength(weights)
-        return value, -lines.curvature[own] * slope(weights, lines.c[:, own])
+        return value, -lines.curvature[own] * slope(weights, lines.c.take(own, axis=1))
 
     places[wide] = refine(error, low[wide], high[wide], before[wide])
     return places

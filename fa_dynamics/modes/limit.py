@@ -84,7 +84,7 @@ def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
     found = np.isfinite(high) & (start != 0)
 
     def with_slope(which: Index, distance: Array) -> tuple[Array, Array]:
-        own = (theta[:, which], c[:, which], sigma[which], curvature[which], start[which])
+        own = (theta.take(which, axis=1), c.take(which, axis=1), sigma[which], curvature[which], start[which])
         tau = direction[which] * distance
         weights = weights_at(*own[:2], tau)
         return direction[which] * _error(weights, *own, tau), -curvature[which] * slope(weights, own[1])

@@ -70,7 +70,14 @@ class Tail:
     def of(self, some: Index) -> Tail:
         """Some of the modes."""
         begin, distance = self.begin[some], self.distance[some]
-        return Tail(self.rate[some], self.bend[some], begin, distance, self.distances[:, some], self.speeds[:, some])
+        return Tail(
+            self.rate[some],
+            self.bend[some],
+            begin,
+            distance,
+            self.distances.take(some, axis=1),
+            self.speeds.take(some, axis=1),
+        )
 
     def at(self, waited: Array) -> Array:
         """The variable v at times >= 0 after the beginning, (times, modes); overwrites `waited`."""
@@ -97,10 +104,10 @@ class Tail:
 
         nan if it is from the beginning on.
         """
-        series, begin = self.speeds[:, some], self.begin[some]
+        series, begin = self.speeds.take(some, axis=1), self.begin[some]
 
         def excess(number: Index, passed: Array) -> Array:
-            return evaluate(series[:, number], begin[number] * (1 - passed)) / speed[number] - 1
+            return evaluate(series.take(number, axis=1), begin[number] * (1 - passed)) / speed[number] - 1
 
         ladder = np.tile(np.linspace(0.0, 1.0, RUNGS + 1), len(some))
         entry, _ = last_entry(excess, np.repeat(np.arange(len(some)), RUNGS + 1), ladder)

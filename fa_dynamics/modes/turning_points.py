@@ -56,11 +56,11 @@ def turning_points(theta: Array, c: Array) -> tuple[Index, Array]:
     # A zero on a common end counts for one of its two pieces, since it has one sign for both.
     turns = (at_low < 0) != (at_high < 0)
     mode, low, high, at_low, at_high = (part[turns] for part in (mode, low, high, at_low, at_high))
-    own, rates = weights[:, mode], factors[:, mode]
+    own, rates = weights.take(mode, axis=1), factors.take(mode, axis=1)
 
     def bend(which: Index, x: Array) -> tuple[Array, Array]:
-        factors = rates[:, which]
-        here = weights_at(own[:, which], factors, x)
+        factors = rates.take(which, axis=1)
+        here = weights_at(own.take(which, axis=1), factors, x)
         return slope(here, factors), 2 * coefficients(here, factors, 3)[2]
 
     found = refine(bend, low, high, np.where(at_low < 0, -1.0, 1.0))
@@ -144,9 +144,9 @@ def _pieces(theta: Array, c: Array) -> tuple[Index, Array, Array]:
     mode, low, high = mode[~single], -length[~single], length[~single]
     while len(mode):
         middle, half = 0.5 * (low + high), 0.5 * (high - low)
-        rates = c[:, mode]
+        rates = c.take(mode, axis=1)
         with np.errstate(under="ignore"):
-            local = coefficients(weights_at(theta[:, mode], rates, middle), rates)
+            local = coefficients(weights_at(theta.take(mode, axis=1), rates, middle), rates)
             powers = np.arange(1, len(local))[:, None]
             terms = powers * np.abs(local[1:]) * half ** (powers - 1)
             empty = terms[0] > SAFETY * terms[1:].sum(axis=0)
@@ -156,7 +156,9 @@ def _pieces(theta: Array, c: Array) -> tuple[Index, Array, Array]:
         ready = empty | monotone | smallest
         rest = np.flatnonzero(~ready)
         changes = half[rest] * terms[:, rest].sum(axis=0)
-        ready[rest] = changes <= HUSH * strength_rounding(theta[:, mode[rest]], rates[:, rest], middle[rest])
+        ready[rest] = changes <= HUSH * strength_rounding(
+            theta.take(mode[rest], axis=1), rates.take(rest, axis=1), middle[rest]
+        )
         done.append((mode[ready], low[ready], high[ready]))
         mode, low, middle, high = (part[~ready] for part in (mode, low, middle, high))
         mode, low, high = np.tile(mode, 2), np.concatenate([low, middle]), np.concatenate([middle, high])
