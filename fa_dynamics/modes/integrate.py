@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,21 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fa_dynamics.derive.chain import Chain
-from fa_dynamics.derive.compile_chain import CompiledChain, compile_chain
-from fa_dynamics.errors import InputError, IntegrationError
-from fa_dynamics.flows.runge_kutta import EXPLICIT, InPlace
-from fa_dynamics.flows.solve import METHODS, Solution, solve
+from fa_dynamics.derive.compile_chain import compile_chain
+from fa_dynamics.errors import InputError
 from fa_dynamics.measures import learning_times as times_of_curve
-from fa_dynamics.measures.curve import NODES, Curve
+from fa_dynamics.measures.curve import Curve
 from fa_dynamics.progress import Report, ignore
 
 Array = NDArray[np.float64]
-
-
-TOGETHER, TOGETHER_IMPLICIT = 128, 32
-"""Modes that are integrated with common steps: rules that jump, such as sign feedback, do so at other times in every
-mode, and curves between the steps of all modes would not fit into memory. Implicit methods factorise matrices of all of
-them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +81,7 @@ def integrate_chain(
     Raises
     ------
     InputError
-        Shapes that do not broadcast, or times that are negative or not increasing.
+        Shapes that do not broadcast, no modes, or times that are negative or not increasing.
     IntegrationError
         The solver could not reach the last time.
     """
@@ -117,90 +108,23 @@ def solve_chain(
     times = checked_times(t)
     sigma, curv = _spectrum(correlation, curvature)
     modes, depth = len(sigma), chain.depth
+    if modes == 0:
+        raise InputError("correlation: no modes given, expected at least one number")
     theta = layer_table(start, depth, modes, "start")
     given = layer_table(feedback, depth - 1, modes, "feedback")
     state = np.concatenate([theta, given]) if len(chain.state) > depth else theta
     rates = layer_table(decay, depth, 1, "decay")[:, 0]
-    if not isinstance(method, str) or method not in METHODS:
-        raise InputError(f"method: {method!r} given, expected one of {', '.join(METHODS)}")
     values = dict(zip(chain.feedback_rows, given, strict=False))
     values |= {"sigma": sigma, "lambda": curv}
     values |= {f"rho_{layer + 1}": np.full(modes, rate) for layer, rate in enumerate(rates)}
+    # the solvers take longer to import than most exact modes take to solve
+    from fa_dynamics.modes.groups import in_groups
+
     compiled = compile_chain(chain)
-    size = TOGETHER if method in EXPLICIT else TOGETHER_IMPLICIT
-    weights, curves = np.empty((depth, len(times), modes)), []
-    for begin in range(0, modes, size):
-        own = slice(begin, begin + size)
-
-        def tell(fraction: float, begin: int = begin) -> None:
-            report((begin + fraction * min(size, modes - begin)) / modes)
-
-        group = _Group(compiled, [values[name][own] for name in compiled.parameters], state[:, own])
-        solution = group.solve(times, method, rtol, atol, watch, tell)
-        weights[..., own] = group.table(solution.y)[:depth]
-        curves += [solution.curve] if solution.curve is not None else []
-    return ChainSolution(weights, tuple(curves))
-
-
-@dataclass(frozen=True, eq=False)
-class _Group:
-    """Modes that share their steps: a compiled chain, its parameters (modes,) and its start (variables, modes)."""
-
-    compiled: CompiledChain
-    parameters: Sequence[Array]
-    start: Array
-
-    def table(self, states: Array) -> Array:
-        """Flat states (times, states), mode behind mode, as (variables, times, modes)."""
-        variables, modes = self.start.shape
-        return states.reshape(-1, modes, variables).transpose(2, 0, 1)
-
-    def velocity(self, _: float, y: Array, out: Array) -> None:
-        moving = self.table(out)[:, 0]
-        for row, part in enumerate(self.compiled.velocity(*self.table(y)[:, 0], *self.parameters)):
-            moving[row] = part
-
-    def jacobian(self, _: float, y: Array) -> Array:
-        variables, modes = self.start.shape
-        blocks, diagonal = np.zeros((modes, variables, modes, variables)), np.arange(modes)
-        for i, row in enumerate(self.compiled.jacobian(*self.table(y)[:, 0], *self.parameters)):
-            for j, entry in enumerate(row):
-                blocks[diagonal, i, diagonal, j] = entry
-        return blocks.reshape(y.size, y.size)
-
-    def strength(self, _: float, y: Array) -> Array:
-        """p of every mode, (modes,)."""
-        return np.asarray(self.table(y)[: self.compiled.chain.depth, 0].prod(axis=0))
-
-    def solve(self, times: Array, method: str, rtol: float, atol: float, watch: bool, report: Report) -> Solution:
-        variables, modes = self.start.shape
-        begin = self.start.T.ravel()
-        if times[-1] == 0:
-            curve = Curve(np.zeros(1), np.empty((0, len(NODES), modes))) if watch else None
-            return Solution(times, begin[None], 0.0, curve, "completed", "nothing to do.", 0, 0)
-        # error norms are means over all that shares one: the modes of an implicit method, variables of a mode otherwise
-        per_component = 1 / np.sqrt(variables if method in EXPLICIT else begin.size)
-        smallest_rtol = 100 * np.finfo(float).eps  # SciPy raises anything below to this, with a warning
-        solution = solve(
-            InPlace(self.velocity),
-            begin,
-            times,
-            times[-1],
-            self.strength if watch else None,
-            method=method,
-            rtol=max(rtol * per_component, smallest_rtol),
-            atol=atol * per_component,
-            members=modes if method in EXPLICIT else 1,
-            jacobian=self.jacobian,
-            report=report,
-        )
-        if solution.status == "interrupted":
-            raise KeyboardInterrupt
-        if solution.status != "completed":
-            raise IntegrationError(
-                f"the chain could not be integrated to t = {times[-1]:g}: {solution.status}, {solution.message}"
-            )
-        return solution
+    parameters = [values[name] for name in compiled.parameters]
+    solutions = in_groups(compiled, parameters, state, times, method, rtol, atol, watch, report)
+    weights = np.concatenate([variables[:depth] for variables, _ in solutions], axis=2)
+    return ChainSolution(weights, tuple(curve for _, curve in solutions if curve is not None))
 
 
 def _spectrum(correlation: ArrayLike, curvature: ArrayLike) -> tuple[Array, Array]:

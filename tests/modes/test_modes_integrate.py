@@ -11,7 +11,7 @@ from scipy.linalg import expm
 
 import fa_dynamics as fa
 from fa_dynamics.measures import learning_times as times_of_curve
-from fa_dynamics.modes import integrate, integrate_chain
+from fa_dynamics.modes import groups, integrate_chain
 from fa_dynamics.modes.integrate import solve_chain
 
 RULES = ("bp", "fa", "dfa", "kp", "sign")
@@ -209,8 +209,8 @@ def test_groups_of_modes_are_put_together_in_order(method, monkeypatch):
     given_, t, told = drawn(11, 2, 5), np.linspace(0, 3, 4), []
     one = solve_chain(chain_of("kp", 2), t=t, **given_, method=method, watch=False)
     assert one.curves == ()
-    monkeypatch.setattr(integrate, "TOGETHER", 2)
-    monkeypatch.setattr(integrate, "TOGETHER_IMPLICIT", 2)
+    monkeypatch.setattr(groups, "TOGETHER", 2)
+    monkeypatch.setattr(groups, "TOGETHER_IMPLICIT", 2)
     many = solve_chain(chain_of("kp", 2), t=t, **given_, method=method, report=told.append)
     np.testing.assert_allclose(many.weights, one.weights, rtol=0, atol=1e-8)
     assert [curve.values.shape[2] for curve in many.curves] == [2, 2, 1]
@@ -293,6 +293,7 @@ BAD = {
     "start that is not finite": ({"start": np.nan}, "start"),
     "feedback of the wrong depth": ({"feedback": [1.0, 1.0, 1.0]}, "feedback"),
     "correlation and curvature of different lengths": ({"curvature": [1.0, 2.0, 3.0]}, "curvature"),
+    "no modes": ({"correlation": []}, "correlation: no modes"),
     "decay of the wrong depth": ({"decay": [0.1, 0.2]}, "decay"),
     "unknown method": ({"method": "RK54"}, "method"),
 }
