@@ -90,6 +90,8 @@ def test_random_runs_are_mirror_flows(depth, seed, widths, n_inputs):
         return
     t = np.linspace(0, 4, 21)
     run = from_zero(task, sizes[1:-1], feedback, t)
+    if np.abs(run.end_to_end).max() < 1e-6:  # the absolute tolerance of 1e-15 is then more than 1e-9 of it
+        return
     potential = mirror_potential(feedback)
     reduced = mirror_flow(task, potential, t_eval=t, **TIGHT)
     size = max(1e-3, np.abs(run.end_to_end).max())
