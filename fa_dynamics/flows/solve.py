@@ -111,6 +111,7 @@ def solve(
     max_step: float = np.inf,
     max_steps: int = MAX_STEPS,
     members: int = 1,
+    largest: float | None = None,
     jacobian: Callable[[float, Array], Array] | None = None,
     report: Callable[[float], None] = lambda fraction: None,
 ) -> Solution:
@@ -137,6 +138,9 @@ def solve(
         Accepted steps after which the run is called stalled.
     members
         Equal parts of the state that do not feel each other; explicit methods give each an error norm of its own.
+    largest
+        Size of an entry beyond which the run is called diverged. Default: `BLOW_UP` times max(1, the largest entry at
+        the start).
     jacobian
         Of the velocity, (states, states), for implicit methods; these take differences without it.
     report
@@ -150,7 +154,7 @@ def solve(
     states[:done] = first_kept
     edges = [0.0]
     values: list[Array] = []
-    limit = BLOW_UP * max(1.0, float(np.abs(y0).max(initial=0.0)))
+    limit = BLOW_UP * max(1.0, float(np.abs(y0).max(initial=0.0))) if largest is None else largest
     status: Status = "completed"
     message = "reached the last time."
     solver, rate = None, None
@@ -178,8 +182,8 @@ def solve(
                     status, message = _failure(velocity, solver, str(reason), finite)
                     break
                 # one pass: the largest entry is not finite if any is not
-                largest = float((solver.size if explicit else np.abs(solver.y)).max())
-                if not np.isfinite(largest):
+                size = float((solver.size if explicit else np.abs(solver.y)).max())
+                if not np.isfinite(size):
                     status, message = "non-finite", _non_finite(solver.t)
                     break
                 upto = bisect_right(times, solver.t, done)
@@ -198,7 +202,7 @@ def solve(
                     at_left = at_right
                 edges.append(float(solver.t))
                 report(solver.t / t_end)
-                if largest > limit:
+                if size > limit:
                     status = "diverged"
                     message = (
                         f"at t = {solver.t:.6g} an entry exceeded {limit:.1e}: lower the start or the feedback, add "

@@ -29,8 +29,8 @@ STEADY, RARELY = 0.02, 8
 """While the rate changes by less than this fraction, the steps between evaluations are doubled, up to eight."""
 
 SUDDEN, BETWEEN_SLOPE_AND_JUMP = 10.0, 1.5
-"""A rate that has grown by more than this factor is looked at from half the distance: it then doubles if the velocity
-jumps, and stays if it is one."""
+"""A rate that has grown by more than this factor is looked at from half the distance: those of its components double
+at which the velocity jumps, and are left out."""
 
 RELATIVE_STEP = 1e-7
 """Of the finite difference along the followed direction; the rate is needed to a few digits only."""
@@ -72,17 +72,20 @@ class LargestRate:
         if self.evaluations >= SETTLED and self.waited < patience:
             return self.longest
         self.waited = 0
-        state = y.reshape(self.direction.shape)
-        width = RELATIVE_STEP * np.maximum(1.0, _norms(state))
+        state, moving = y.reshape(self.direction.shape), f.reshape(self.direction.shape)
+        # what a step moves is a size too: close to zero that of the state says nothing
+        size = np.maximum(_norms(state), _norms(moving) * (wanted if np.isfinite(wanted) else 0.0))
+        width = RELATIVE_STEP * np.where(size > 0, size, 1.0)
         change = self._slope(t, state, f, width)
         rate = _norms(change)
-        known = np.isfinite(rate) & (rate > 0)
-        smooth = known
-        if (rate > SUDDEN * self.rate)[known].any():
+        if (rate > SUDDEN * self.rate).any():
             # across a jump of the velocity, such as that of a sign, the difference does not shrink with its width
-            smooth = known & (_norms(self._slope(t, state, f, width / 2)) < BETWEEN_SLOPE_AND_JUMP * rate)
-        self.direction = np.divide(change, rate, out=self.direction.copy(), where=smooth)
-        self.rate = np.where(smooth, rate, np.where(known, self.rate, 0.0))
+            closer = self._slope(t, state, f, width / 2)
+            change[np.abs(closer) > BETWEEN_SLOPE_AND_JUMP * np.abs(change)] = 0.0
+            rate = _norms(change)
+        known = np.isfinite(rate) & (rate > 0)
+        self.direction = np.divide(change, rate, out=self.direction.copy(), where=known)
+        self.rate = np.where(known, rate, 0.0)
         before, largest = self.longest, float(self.rate.max())
         self.longest = self.reach / largest if largest > 0 else np.inf
         steady = abs(self.longest - before) < STEADY * before < np.inf

@@ -147,7 +147,8 @@ class BackpropMotion(Motion):
         nothing = np.zeros_like(curved)
         found = [Tangent(one, nothing, product * sigma), Tangent(one, nothing, -product * curved)]
         without, others_without = _all_but_one(weights), np.where(mine, 0.0, _all_but_one(others))
-        divisor = _divisor(weights)
+        # in a saddle others are 0, where their own size at the start stands for the limit of the quotients
+        divisor = np.where(weights == 0, _divisor(np.abs(self.theta[:, None, mode])), weights)
         for layer, start in enumerate(self.theta[:, mode]):
             # d theta_j / d theta_m(0) = x / theta_j at fixed x, since theta_j^2 = theta_j(0)^2 + 2 theta_m(0) x + x^2
             moves = np.where(mine[layer], x / divisor * start, 0.0)

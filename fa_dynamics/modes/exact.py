@@ -357,8 +357,17 @@ class ExactModes:
 def _needed(series: Array, beside: Array, v: Array) -> NDArray[np.int_]:
     """How many terms of series (terms, modes) count for any mode from v (blocks, modes) on, (blocks,)."""
     sizes, powers, most = np.abs(series), np.arange(len(series)), v.max(axis=1)[:, None]
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore"):  # beside nothing, all counts
-        of_first = (sizes / sizes[0]).max(axis=1) * most**powers > NEGLIGIBLE
-        of_all = (sizes / beside).max(axis=1) * most ** (powers + 1) > NEGLIGIBLE
+    with np.errstate(under="ignore"):
+        of_first = _largest(sizes, sizes[0]) * most**powers > NEGLIGIBLE
+        of_all = _largest(sizes, beside) * most ** (powers + 1) > NEGLIGIBLE
     counts = of_first & of_all
     return np.where(counts.any(axis=1), len(powers) - np.argmax(counts[:, ::-1], axis=1), 0)
+
+
+def _largest(sizes: Array, beside: Array) -> Array:
+    """The largest size (terms, modes) of every term relative to a number of its mode, (terms,): what is 0 never counts.
+
+    Beside nothing all else counts.
+    """
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        return np.asarray(np.where(sizes > 0, sizes / beside, 0.0).max(axis=1))

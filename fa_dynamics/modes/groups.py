@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fa_dynamics.derive.compile_chain import CompiledChain
 from fa_dynamics.errors import InputError, IntegrationError
 from fa_dynamics.flows.runge_kutta import EXPLICIT, InPlace
-from fa_dynamics.flows.solve import METHODS, Solution, solve
+from fa_dynamics.flows.solve import MAX_STEPS, METHODS, Solution, solve
 from fa_dynamics.measures.curve import NODES, Curve
 from fa_dynamics.progress import Report
 
@@ -22,6 +22,10 @@ TOGETHER, TOGETHER_IMPLICIT = 128, 32
 """Modes that are integrated with common steps: rules that jump, such as sign feedback, do so at other times in every
 mode, and curves between the steps of all modes would not fit into memory. Implicit methods factorise matrices of all of
 them."""
+
+
+PATIENCE = 5000
+"""Steps of an explicit method after which an implicit one is tried."""
 
 
 def in_groups(
@@ -75,6 +79,15 @@ def in_groups(
 
         group = _Group(compiled, [parameter[own] for parameter in parameters], start[:, own])
         solution = group.solve(times, method, rtol, atol, watch, tell)
+        if solution.status == "stalled" and solution.n_steps == PATIENCE and method in EXPLICIT:
+            # long after, stability keeps the steps of explicit methods short
+            found += in_groups(compiled, group.parameters, group.start, times, "Radau", rtol, atol, watch, tell)
+            continue
+        if solution.status != "completed":
+            raise IntegrationError(
+                f"the chain could not be integrated to t = {times[-1]:g}: {solution.status} at t = "
+                f"{solution.t_last:g}; end before that time, or loosen rtol"
+            )
         found.append((group.table(solution.y), solution.curve))
     return found
 
@@ -128,13 +141,11 @@ class _Group:
             rtol=max(rtol * per_component, smallest_rtol),
             atol=atol * per_component,
             members=modes if method in EXPLICIT else 1,
+            max_steps=PATIENCE if method in EXPLICIT else MAX_STEPS,
+            largest=np.inf,  # chains have any units, and may grow for ever
             jacobian=self.jacobian,
             report=report,
         )
         if solution.status == "interrupted":
             raise KeyboardInterrupt
-        if solution.status != "completed":
-            raise IntegrationError(
-                f"the chain could not be integrated to t = {times[-1]:g}: {solution.status}, {solution.message}"
-            )
         return solution

@@ -25,6 +25,9 @@ Array = NDArray[np.float64]
 FINER = 1e-2
 """Tolerance of the second integration, relative to the first, whose difference estimates the error."""
 
+ROUNDED = 2e-13
+"""Relative error of integrated strengths that no difference of two integrations shows: rounding of their steps."""
+
 ROUGH = 0.3
 """Share of the first integration in the time that both take."""
 
@@ -109,7 +112,7 @@ class ModeCurves:
         if self._coarse is None:
             return np.concatenate([error_bound(part.modes, self.t) * part.strength for part in self._exact], axis=1)
         difference = self._coarse.weights.prod(axis=0) - self.strength
-        return np.asarray(np.abs(difference) + 1e-15 * np.abs(self.strength))
+        return np.asarray(np.abs(difference) + ROUNDED * np.abs(self.strength))
 
     @cached_property
     def limit(self) -> Array:

@@ -42,8 +42,36 @@ def test_a_jump_is_no_rate():
         assert follow.longest_step(0.0, y.ravel(), velocity(0.0, y)) == pytest.approx(3.0 / 2.0, rel=1e-6)
     y[1] = 1.0  # it has left the jump
     assert follow.longest_step(0.0, y.ravel(), velocity(0.0, y)) == pytest.approx(3.0 / 5.0, rel=1e-6)
-    y[1] = 0.0  # and is there again: the last rate that was one is kept
-    assert follow.longest_step(0.0, y.ravel(), velocity(0.0, y)) == pytest.approx(3.0 / 5.0, rel=1e-6)
+    y[1] = 0.0  # and is there again
+    assert follow.longest_step(0.0, y.ravel(), velocity(0.0, y)) == pytest.approx(3.0 / 2.0, rel=1e-6)
+
+
+def test_what_does_not_jump_beside_what_does_is_followed():
+    """A member whose first component sits at a jump for good; the rate is that of the second."""
+
+    def velocity(_, y):
+        return np.array([-np.sign(y[0]), -7.0 * y[1]])
+
+    y = np.array([0.0, 1.0])
+    follow = LargestRate(velocity, 2)
+    follow.longest_step(0.0, y, velocity(0.0, y))  # what jumps is taken out of the direction
+    for _ in range(3):
+        assert follow.longest_step(0.0, y, velocity(0.0, y)) == pytest.approx(3.0 / 7.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-140, 1e-12, 1.0, 1e12])
+def test_rates_in_any_units(scale):
+    """y = scale z: a probe of fixed width would see another part of the cubic."""
+
+    def velocity(_, y):
+        z = y / scale
+        return scale * (1 - z - z**3)
+
+    follow = LargestRate(velocity, 1)
+    for z in (0.0, 1e-9, 0.1, 0.6):
+        y = np.array([scale * z])
+        step = follow.longest_step(0.0, y, velocity(0.0, y), 0.1)
+        assert step == pytest.approx(3.0 / (1 + 3 * z**2), rel=1e-6)
 
 
 @pytest.mark.parametrize("depth", [2, 3])

@@ -60,6 +60,16 @@ def test_two_layers_against_sixty_digits():
     assert_two_layers(theta, sigma, curvature, np.sort(10.0 ** rng.uniform(-5, 4, 12)))
 
 
+@pytest.mark.parametrize("power", [-97, 70, 97])
+def test_bound_of_the_way_into_the_saddle_in_any_units(power):
+    g = 2.0**power
+    plain, scaled = (
+        fa.solve_modes([-1.74], [1.3324 / unit**2], 2, "bp", [[1.1948 * unit]] * 2, t=[0.5, 21.14]).error / unit**2
+        for unit in (1.0, g)
+    )
+    np.testing.assert_allclose(scaled, plain, rtol=1e-9)
+
+
 def test_starts_beside_the_line_into_the_saddle():
     """|theta_1| and |theta_2| differ in the fifth to the fifteenth digit: the saddle is passed after a long rest."""
     rng = np.random.default_rng(8)

@@ -484,3 +484,42 @@ def test_error_of_any_target_from_zero(depth, size):
     # powers of far numbers have fewer digits
     np.testing.assert_allclose(scaled.strength / size, plain.strength, rtol=1e-11)
     np.testing.assert_allclose(scaled.error / size, plain.error, rtol=0.1)
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+@pytest.mark.parametrize("zeros", [["b"], ["b", "sigma"], ["sigma"]], ids="+".join)
+def test_modes_without_feedback_or_target_do_not_touch_the_others(depth, zeros):
+    """Their series has no second term, and nothing to compare it with."""
+    t, sigma, b = np.linspace(0, 6, 25), np.array([4.0, 2.0, 1.0]), np.ones((depth - 1, 3))
+    if "b" in zeros:
+        b[-1, 2] = 0.0
+    if "sigma" in zeros:
+        sigma[2] = 0.0
+    together = fa.solve_modes(sigma, 1.0, depth, "fa", 0.3, b, t=t)
+    for mode in range(3):
+        alone = fa.solve_modes(sigma[mode], 1.0, depth, "fa", 0.3, b[:, mode], t=t)
+        assert (np.abs(together.strength[:, mode] - alone.strength[:, 0]) <= 2 * alone.error[:, 0]).all()
+        np.testing.assert_allclose(together.weights[:, :, mode], alone.weights[:, :, 0], rtol=1e-13, atol=1e-14)
+    np.testing.assert_allclose(together.weights.prod(axis=0), together.strength, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("power", [-60, -33, 0, 40])
+def test_integrated_chains_in_any_units(power):
+    """Weights by g and curvature by g^-2 leave the clock as it is."""
+    g, t = 2.0**power, [0.5, 5.0, 20.0]
+    plain = fa.solve_modes([1.0, 0.5], 1.0, 2, "kp", 0.1, 0.1, t=t)
+    scaled = fa.solve_modes([1.0, 0.5], 1 / g**2, 2, "kp", 0.1 * g, 0.1 * g, t=t, atol=1e-13 * g)
+    np.testing.assert_allclose(scaled.strength / g**2, plain.strength, rtol=0, atol=1e-11)
+
+
+def test_integrated_chains_may_grow_and_take_long():
+    """Without curvature theta grows like cosh, to 1e8 and beyond; long after, an implicit method takes over."""
+    grown = fa.solve_modes([1.0], 0.0, 2, "kp", 0.5, 1.0, t=[20.0])
+    # theta_1' = b, theta_2' = b' = theta_1 with lambda = 0 and sigma = 1
+    theta_1, b = 0.5 * np.cosh(20.0) + 1.0 * np.sinh(20.0), 1.0 * np.cosh(20.0) + 0.5 * np.sinh(20.0)
+    expected = theta_1 * (b - 0.5)  # theta_2 - b stays
+    assert grown.strength[0, 0] == pytest.approx(expected, rel=1e-9)
+    late = fa.solve_modes([4.0, 2.0, 1.0], 1.0, 2, "kp", 0.1, t=[1.0, 1e5])
+    np.testing.assert_allclose(late.strength[1], [4.0, 2.0, 1.0], rtol=1e-10)
+    soon = fa.solve_modes([4.0, 2.0, 1.0], 1.0, 2, "kp", 0.1, t=[1.0])
+    np.testing.assert_allclose(late.strength[0], soon.strength[0], rtol=1e-9)
