@@ -82,6 +82,9 @@ def references(job: Job, chains: list[Chain]) -> tuple[Array, Array]:
     return both
 
 
+COMPANY: Array = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 0.0, 0.0], [1.0, 1.0, 0.0]])
+"""sigma, lambda and all b of modes beside all chains: what is absent in one must not count in others."""
+
 CROWD = 4 * MANY
 """Modes among which two-layer chains are solved once more: many modes are solved in another way."""
 
@@ -91,10 +94,13 @@ def solved(chains: list[Chain], times: Array) -> tuple[Array, Array]:
     union, where = np.unique(times, return_inverse=True)
     theta, feedback = (np.stack([getattr(chain, name) for chain in chains], axis=1) for name in ("theta", "feedback"))
     sigma, curvature = (np.array([getattr(chain, name) for chain in chains]) for name in ("sigma", "curvature"))
+    theta = np.concatenate([theta, np.full((len(theta), len(COMPANY)), 0.3)], axis=1)
+    feedback = np.concatenate([feedback, np.tile(COMPANY[:, 2], (len(feedback), 1))], axis=1)
+    sigma, curvature = np.append(sigma, COMPANY[:, 0]), np.append(curvature, COMPANY[:, 1])
     curves = fa.solve_modes(sigma, curvature, len(theta), "fa", theta, feedback, t=union)
     ways = [curves.strength]
     if len(theta) == 2:
-        crowd = np.arange(CROWD) % len(chains)
+        crowd = np.arange(CROWD) % len(sigma)
         copies = (sigma[crowd], curvature[crowd], 2, "fa", theta[:, crowd], feedback[:, crowd])
         ways.append(fa.solve_modes(*copies, t=union).strength)
     column = np.arange(len(chains))[:, None]

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fa_dynamics.modes.courses import Course, blocks, courses
+from fa_dynamics.modes.courses import Course, blocks, courses, infinite
 from fa_dynamics.modes.delays import delayed_variation, leaving, rests_exactly, vanishing_rest
 from fa_dynamics.modes.exact import FOLDS, ExactModes
 from fa_dynamics.modes.motion import EPS, Index, Motion
@@ -39,8 +39,9 @@ def condition(modes: ExactModes, t: Array) -> Array:
     total = np.empty((len(t), len(modes.motion.sigma)))
     for course in courses(_without_tails(modes), t):
         total[:, course.mode] = _condition_on(course)
-    for mode in blocks(_without_rest(modes.motion), t):
-        total[:, mode] = _condition_without_rest(modes.motion, mode, t)
+    with np.errstate(over="ignore", invalid="ignore"):  # without end, and out of the range of numbers
+        for mode in blocks(_without_rest(modes.motion), t):
+            total[:, mode] = infinite(_condition_without_rest(modes.motion, mode, t))
     return total
 
 
@@ -49,8 +50,9 @@ def error_bound(modes: ExactModes, t: Array) -> Array:
     bound = np.empty((len(t), len(modes.motion.sigma)))
     for course in courses(_without_tails(modes), t):
         bound[:, course.mode] = _bound_on(course)
-    for mode in blocks(_without_rest(modes.motion), t):
-        bound[:, mode] = _bound_without_rest(modes.motion, mode, t)
+    with np.errstate(over="ignore", invalid="ignore"):  # as above
+        for mode in blocks(_without_rest(modes.motion), t):
+            bound[:, mode] = infinite(_bound_without_rest(modes.motion, mode, t))
     return bound
 
 

@@ -122,7 +122,7 @@ class Course:
     def delays(self) -> Array:
         """-a t_a at the ends of the panels, (inputs, panels); infinite beyond all numbers."""
         with np.errstate(over="ignore", invalid="ignore"):  # beside a rest of high order, or in far units of time
-            return _infinite(self.summed(self._width * (FIT[0] @ self._rates_of_delay)))
+            return infinite(self.summed(self._width * (FIT[0] @ self._rates_of_delay)))
 
     def delays_at_points(self) -> Iterator[Array]:
         """The same at the points, (points,)."""
@@ -135,7 +135,7 @@ class Course:
             before = np.where(follows, delay[self.panel - 1], 0.0)
             with np.errstate(over="ignore", invalid="ignore"):  # as `delays`
                 within = half * np.einsum("pn,pn->p", inside, values.take(self.panel, axis=0))
-                reached = _infinite(before + within)
+                reached = infinite(before + within)
             yield reached
 
     @cached_property
@@ -176,9 +176,9 @@ class Course:
             return np.asarray(self.pushes / (motion.direction[self.owner] * speed) * rate)
 
 
-def _infinite(delay: Array) -> Array:
-    """Differences of infinite delays may have any size."""
-    return np.where(np.isnan(delay), np.inf, delay)
+def infinite(values: Array) -> Array:
+    """Differences of infinite numbers may have any size."""
+    return np.where(np.isnan(values), np.inf, values)
 
 
 def courses(modes: ExactModes, t: Array) -> Iterator[Course]:

@@ -152,7 +152,9 @@ class ExactModes:
         strength[time, mode] = motion.careful_strength(mode, u[None])[0]
         uniform = np.flatnonzero(np.isinf(motion.distance))
         if len(uniform):
-            strength[:, uniform] = motion.weights_from_start(uniform, self._uniform(uniform, t)).prod(axis=0)
+            with np.errstate(over="ignore", invalid="ignore"):  # without end, and out of the range of numbers
+                weights = motion.weights_from_start(uniform, self._uniform(uniform, t))
+                strength[:, uniform] = weights.prod(axis=0)
         return strength
 
     def _strength_in_tails(self, t: Array) -> Array:
@@ -357,7 +359,7 @@ class ExactModes:
 def _needed(series: Array, beside: Array, v: Array) -> NDArray[np.int_]:
     """How many terms of series (terms, modes) count for any mode from v (blocks, modes) on, (blocks,)."""
     sizes, powers, most = np.abs(series), np.arange(len(series)), v.max(axis=1)[:, None]
-    with np.errstate(under="ignore"):
+    with np.errstate(under="ignore", invalid="ignore"):  # nothing is left of v: beside nothing too it does not count
         of_first = _largest(sizes, sizes[0]) * most**powers > NEGLIGIBLE
         of_all = _largest(sizes, beside) * most ** (powers + 1) > NEGLIGIBLE
     counts = of_first & of_all

@@ -523,3 +523,12 @@ def test_integrated_chains_may_grow_and_take_long():
     np.testing.assert_allclose(late.strength[1], [4.0, 2.0, 1.0], rtol=1e-10)
     soon = fa.solve_modes([4.0, 2.0, 1.0], 1.0, 2, "kp", 0.1, t=[1.0])
     np.testing.assert_allclose(late.strength[0], soon.strength[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_without_curvature_p_may_leave_the_range_of_numbers(depth):
+    curves = fa.solve_modes([1.0, 1.0], [0.0, 1.0], depth, start=0.3, t=[1.0, 1e150, 1e290])
+    assert curves.strength[2, 0] == pytest.approx(1e290) if depth == 1 else np.isinf(curves.strength[2, 0])
+    assert (curves.error[:, 0] >= 2.0**-52 * curves.strength[:, 0]).all()
+    np.testing.assert_allclose(curves.strength[1:, 1], 1.0, rtol=1e-14)
+    assert (curves.error[:, 1] < 1e-12).all()
