@@ -240,10 +240,10 @@ TRIED = """## What was tried where a goal is missed
   left in `between` at 131,072 states is the operating system handing out fresh memory for the results.
 - Fewer evaluations: the largest rate is followed by one evaluation in eight where it stands still. Without it
   methods step to the edge of their stability: DOP853 then erred by 1e-3 at rtol 1e-6, against exact mode curves.
-- One BLAS thread below 1e8 multiply-adds an evaluation, two above. Alone an evaluation at (256, 256, 256, 2) takes
-  1.1 ms with two threads and 2.1 ms with one, but within a run, where other work comes between, both take 2.1 ms; whole
-  runs with two threads took 1.0 to 1.6 times as long at 128 to 256 units, and two to three times beside a busy process.
-  They gain 1.2 at 4e8 and 1.7 at 1e9.
+- One BLAS thread below 3e7 multiply-adds an evaluation, two above: at 5e6 to 2.4e7 two threads took 1.1 to 1.5 times
+  as long, at 5e7 (256 units) 0.6 to 1.1 times. With one thread throughout, as another run of this page was made, (256,
+  256, 256, 2) took 1.32 s, (512, 256, 256, 3) 1.72 s and (784, 256, 10, 3) 201 ms. Beside a busy process two threads
+  take two to three times as long as one.
 - Set-up: a thin SVD for the modes, bases only for starts that ask for them, compiled functions kept. The eigenvectors
   of 784 inputs take 50 to 80 ms, once per task. At (64, 32, 10, 2) checks, modes and drift are a third of our time.
 - Other methods: accuracy limits the steps, not stability (it does in 21 of 75 steps at (256, 256, 256, 2) and nowhere
