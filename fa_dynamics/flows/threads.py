@@ -9,9 +9,9 @@ from threading import Lock
 from typing import Any
 
 SMALL_PRODUCTS = 3e7
-"""Multiply-adds of an evaluation below which one BLAS thread is used. On two idle cores whole runs with two threads took
-1.1 to 1.5 times as long at 5e6 to 2.4e7, and 0.6 to 1.1 times as long at 5e7, 0.8 times at 4e8; beside one busy process,
-with which threads that wait for each other share a core, two to three times as long up to 5e7."""
+"""Multiply-adds of an evaluation below which one BLAS thread is used. On two idle cores whole runs with two threads
+took 1.1 to 1.5 times as long at 5e6 to 2.4e7, 0.6 to 1.1 times as long at 5e7, and 0.8 times at 4e8; beside one busy
+process, with which threads that wait for each other share a core, two to three times as long up to 5e7."""
 
 
 def threads_for(multiply_adds: float) -> Any:
