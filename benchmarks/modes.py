@@ -205,9 +205,10 @@ DRAGGED = 5
 
 TRIED = """## Where the time goes, and what was tried
 
-- At L = 2 a mode with 200 times takes 8 to 9 µs: a quarter of it the tail, a quarter the way to it by partial
-  fractions, an eighth panels of the few modes that have no digits to spare, an eighth the rest. p at the points alone,
-  the least that any way has to do, takes 1 µs.
+- At L = 2 a mode with 200 times takes 9 µs in a process of its own and 12 µs here, in turn with others: a quarter of it
+  the tail, a quarter the way to it by partial fractions, an eighth panels of the few modes that have no digits to
+  spare, an eighth the rest. p at the points alone, the least that any way has to do, takes 1 µs. What the difference
+  between the two processes is was not found; page faults of the 160 MB of results are part of it.
 - Gained: a walk to the first zero by safe steps in the place of eigenvalues (a third at L = 4); the inverse
   interpolated from its knots and corrected once, so that few points are iterated; panels of order 20, divided by two
   or three; blocks that stay in the second-level cache; modes grouped by the time from which few terms of the tail
