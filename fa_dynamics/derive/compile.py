@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import sympy as sp
@@ -152,14 +153,13 @@ def compile_moving_rows(
     counts = dict(zip(found.stand_in, rows, strict=True))
     numbers = {rows_symbol(int(str(matrix)[2:])): count for matrix, count in counts.items()}
     plain: dict[Any, w.Words] = {network.input_moment: {(): sp.S.One}} if moment == "identity" else {}
-    fading = []
+    fading = {}
     for matrix, factor in found.fading.items():
         if counts[matrix] < sizes_of[matrix.shape[0]]:
-            fading.append(matrix)
+            fading[matrix] = factor, found.first_rows[matrix]
         else:  # all rows move
             plain |= {factor: {(): sp.S.One}, found.first_rows[matrix]: {(matrix,): sp.S.One}}
-    factors = tuple(found.fading[matrix] for matrix in fading)
-    first_rows = tuple(found.first_rows[matrix] for matrix in fading)
+    factors = {factor for factor, _ in fading.values()}
     diagonal = frozenset({network.input_moment, *factors} if moment == "diagonal" else factors)
     program = lay_out(
         network.error_symbol,
@@ -168,11 +168,9 @@ def compile_moving_rows(
         sizes_of | numbers,
         (network.n(0), network.n(flow.depth)),
         diagonal,
-        frozenset((*factors, *first_rows)),
+        frozenset(symbol for pair in fading.values() for symbol in pair),
     )
-    stand_ins = tuple(found.stand_in.values())
-    compiled = compile_program(flow, program, sizes, numbers, stand_ins, factors, first_rows, diagonal, stacked)
-    return replace(compiled, fading=tuple(matrix.name for matrix in fading))
+    return compile_program(flow, program, sizes, numbers, tuple(found.stand_in.values()), fading, diagonal, stacked)
 
 
 def compile_program(
@@ -181,8 +179,7 @@ def compile_program(
     sizes: tuple[int, ...],
     more_sizes: Mapping[Any, int],
     stand_ins: tuple[Any, ...] = (),
-    factors: tuple[Any, ...] = (),
-    first_rows: tuple[Any, ...] = (),
+    fading: Mapping[Any, tuple[Any, Any]] = MappingProxyType({}),
     diagonal: frozenset[Any] = frozenset(),
     stacked: bool = False,
 ) -> CompiledFlow:
@@ -196,10 +193,9 @@ def compile_program(
         Values of other size symbols.
     stand_ins
         Matrices that are parameters in the place of fixed feedback.
-    factors
-        Parameters that change with time.
-    first_rows
-        Parts of matrices of the state, which follow the state among the arguments.
+    fading
+        W_l -> F_l, a parameter that changes with time, and M_l, the rows that move, which follow the state among the
+        arguments.
     diagonal
         Parameters that are the diagonal of their matrix.
     stacked
@@ -209,6 +205,7 @@ def compile_program(
     numbers = dict(zip(network.sizes, sizes, strict=True)) | dict(more_sizes)
     used = {symbol for words in _matrices_of(program) for symbol in words}
     fixed = tuple(matrix for matrix in flow.feedback if matrix not in flow.state and matrix in used)
+    factors, first_rows = ([pair[place] for pair in fading.values()] for place in range(2))
     parameters = (*stand_ins, *factors, *fixed, network.input_moment, network.cross_moment, *flow.decay_rates)
     plan = with_memory(program, numbers, diagonal, frozenset(factors), stacked)
     constants = [statement.target for statement in program.constants]
@@ -221,7 +218,7 @@ def compile_program(
         multiply_adds=program.multiply_adds,
         memory_shapes=tuple(numeric_shape(symbol, numbers) for symbol in plan.memory),
         spread=plan.spread,
-        fading=(),
+        fading=tuple(matrix.name for matrix in fading),
         constants_function=_lambdify(
             parameters, [(s.target, s.expression.subs(numbers)) for s in program.constants], constants, stacked
         ),

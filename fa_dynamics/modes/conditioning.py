@@ -70,8 +70,8 @@ def _condition_on(course: Course) -> Array:
     total = np.zeros_like(course.u)
     for tangent, delay in zip(course.tangents(), course.delays_at_points(), strict=True):
         with np.errstate(invalid="ignore"):  # nothing left of a speed, for an infinite time
-            moved = course.velocity * delay
-        total += np.abs(tangent.size * tangent.strength[0] + course.slope * np.where(np.isnan(moved), np.inf, moved))
+            moved = infinite(course.velocity * delay)
+        total += np.abs(tangent.size * tangent.strength[0] + course.slope * moved)
     # At rest p = sigma / lambda, or 0 in a saddle.
     return course.table(total, 2 * np.abs(course.modes.motion.limit[course.mode]))
 

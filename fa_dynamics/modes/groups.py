@@ -23,7 +23,6 @@ TOGETHER, TOGETHER_IMPLICIT = 128, 32
 mode, and curves between the steps of all modes would not fit into memory. Implicit methods factorise matrices of all of
 them."""
 
-
 PATIENCE = 5000
 """Steps of an explicit method after which an implicit one is tried."""
 
