@@ -165,7 +165,7 @@ def measured(case: Case, methods: list[Method], repeats: int, in_a_row: int = 1)
         for which, (solver, some) in enumerate(zip(solvers, inputs, strict=True)):
             if repeat >= 2 and spent[which][0] > 3:  # seconds
                 continue
-            time.sleep(peers.PAUSE)
+            peers.rest()
             for _ in range(in_a_row):
                 began = time.perf_counter()
                 solver(*some, case.t)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from peers import PAUSE
+from peers import rest
 
 SLOW, SLOWEST = 1.0, 5.0
 """Seconds from which two turns, and one, are enough."""
@@ -47,12 +47,12 @@ class Measured:
 def in_turn(methods: Sequence[Method], repeats: int) -> list[Measured]:
     """Prepare all methods and measure their errors, then let them take turns; without turns, the first call counts.
 
-    The threads of XLA spin for a while after their work: everyone waits before each turn until they rest.
+    Everyone rests before each turn.
     """
     calls, firsts, errors, once = [], [], [], []
     for method in methods:
         given = method.given()
-        time.sleep(PAUSE)
+        rest()
         began = time.perf_counter()
         calls.append(method.make())
         made = time.perf_counter()
@@ -69,7 +69,7 @@ def in_turn(methods: Sequence[Method], repeats: int) -> list[Measured]:
             if turn >= enough:
                 continue
             given = methods[which].given()
-            time.sleep(PAUSE)
+            rest()
             began = time.perf_counter()
             call(*given)
             spent[which].append(time.perf_counter() - began)

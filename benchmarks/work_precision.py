@@ -41,7 +41,7 @@ def work_precision(cases: Sequence[Any], rtols: Sequence[float], repeats: int, t
         for _ in range(repeats):
             for name, own in solvers.items():
                 for turns, solve in zip(spent[name], own, strict=True):
-                    time.sleep(peers.PAUSE)
+                    peers.rest()
                     began = time.perf_counter()
                     solve(*case.inputs, case.t)
                     turns.append(1e3 * (time.perf_counter() - began))

@@ -170,7 +170,7 @@ class Course:
     def _rates_of_delay(self) -> Array:
         """-a dt_a/du = (a F_a / F) dt/du at the nodes, (inputs, nodes, panels)."""
         motion = self.modes.motion
-        rate = _VALUES @ self.modes.panels.series[:, self.span]
+        rate = _VALUES @ self.modes.panels.series[self.span].T
         speed = np.maximum(np.abs(motion.left(self.owner, self.nodes)) / rate, TINY)
         with np.errstate(over="ignore"):  # as `delays`
             return np.asarray(self.pushes / (motion.direction[self.owner] * speed) * rate)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fa_dynamics.modes.cubic import CubicTime, least
 from fa_dynamics.modes.entry import last_entry
 from fa_dynamics.modes.motion import EPS, Index, Motion
-from fa_dynamics.modes.panels import CONVERGED, CONVERGED_DEEP, NODES, Panels, build
+from fa_dynamics.modes.panels import NODES, Panels, build
 from fa_dynamics.modes.tail import Tail, evaluate, natural_scale, tail
 
 Array = NDArray[np.float64]
@@ -23,7 +23,7 @@ FOLDS = 45.0
 FLAT = 1e-6
 """A rest whose series holds only this close, relative to the start, is a fold or next to one: panels reach up to it."""
 
-ALIKE, BLOCK = 256, 32
+ALIKE, BLOCK = 1024, 16
 """Modes and times for which the number of terms of the tail is chosen together."""
 
 SHORT = 5.0
@@ -85,9 +85,8 @@ class ExactModes:
         return self._panels_of(self.motion.moving)
 
     def _panels_of(self, mode: Index) -> Panels:
-        motion, end = self.motion, self._ends
-        converged = CONVERGED if len(motion.theta) <= 4 else CONVERGED_DEEP
-        return build(self._rate, self.rounding, len(motion.sigma), mode, motion.seam, end, converged)
+        motion = self.motion
+        return build(self._rate, self._careful_rate, len(motion.sigma), mode, motion.seam, self._ends)
 
     @cached_property
     def _ends(self) -> Array:
@@ -141,42 +140,47 @@ class ExactModes:
             ends[mode] = time.lasted(time.end) / time.rate
         return ends
 
-    def strength(self, t: Array) -> Array:
-        """p at increasing times, (time, modes)."""
+    def strength(self, t: Array, unit: Array | float = 1.0, out: Array | None = None) -> Array:
+        """p at increasing times, (time, modes), times `unit` (modes,): in `out`, or a new array."""
         motion = self.motion
-        strength = self._strength_in_tails(t)
+        strength = np.empty((len(t), len(motion.sigma))) if out is None else out
+        units = np.broadcast_to(unit, motion.sigma.shape)
+        self._put_tails(t, units, strength)
         tailless = np.ones(len(motion.sigma), dtype=bool)
         tailless[self.tails[0]] = False
-        strength[:, tailless] = motion.limit[tailless]
+        strength[:, tailless] = motion.limit[tailless] * units[tailless]
         mode, time, u = self._on_the_way(t)
-        strength[time, mode] = motion.careful_strength(mode, u[None])[0]
+        strength[time, mode] = motion.careful_strength(mode, u[None])[0] * units[mode]
         uniform = np.flatnonzero(np.isinf(motion.distance))
         if len(uniform):
             with np.errstate(over="ignore", invalid="ignore"):  # without end, and out of the range of numbers
                 weights = motion.weights_from_start(uniform, self._uniform(uniform, t))
-                strength[:, uniform] = weights.prod(axis=0)
+                strength[:, uniform] = weights.prod(axis=0) * units[uniform]
         return strength
 
-    def _strength_in_tails(self, t: Array) -> Array:
-        """p at increasing times, (time, modes), of modes with a tail, as long as they are in it."""
+    def _put_tails(self, t: Array, unit: Array, out: Array) -> None:
+        """Into `out`, (time, modes): p times `unit` at increasing times, of modes that are in their tails.
+
+        Elsewhere it puts numbers without a meaning.
+        """
         motion, (chosen, tails) = self.motion, self.tails
         if not len(chosen):
-            return np.empty((len(t), len(motion.sigma)))
+            return
         target = motion.target[chosen]
         side = motion.side[chosen] / motion.curvature[chosen]
-        order = self._alike
+        order, length = self._alike, self._times_together
         aimed = target[order]
         place = np.zeros(len(motion.sigma), dtype=int)
         place[chosen[order]] = np.arange(len(order))
-        strength = np.empty((len(t), len(place)))
-        block = np.empty((self._times_together, len(order)))  # modes that are computed together side by side
+        block = np.empty((length, len(order)))  # modes that are computed together side by side
+        placed = np.empty((length, len(place)))
         for own, pieces in self._in_tail(tails.speeds * side, np.abs(target), t):
-            rows = block[: len(t[own])]
+            count = len(t[own])
+            rows = block[:count]
             rows[:] = aimed
             for some, error in pieces:
                 rows[:, some] += error
-            rows.take(place, axis=1, out=strength[own], mode="clip")
-        return strength
+            np.multiply(rows.take(place, axis=1, out=placed[:count], mode="clip"), unit, out=out[own])
 
     def weights(self, t: Array) -> Array:
         """theta_1..theta_L at increasing times, (L, time, modes)."""
@@ -309,38 +313,43 @@ class ExactModes:
     def _uniform(self, mode: Index, t: Array) -> Array:
         return np.asarray(self.motion.velocity_at_start[mode] * t[:, None])
 
-    def _rate(self, mode: Index, u: Array, narrow: NDArray[np.bool_]) -> Array:
-        """dt/du = (distance to rest) / speed; on panels that are `narrow` (n,) carefully, where that helps."""
-        motion = self.motion
+    def _rate(self, mode: Index, u: Array) -> Array:
+        """dt/du = (distance to rest) / speed."""
+        return self._inverted(self.motion.decay(mode, u), mode, u)
+
+    def _careful_rate(self, mode: Index, u: Array) -> tuple[Array, Array]:
+        """The same, carefully where that helps, and its least rounding error at a few places."""
+        motion, few = self.motion, _few(u)
+        rounding = self._plain_rounding(mode, few)
+        some, speed, careful = self._carefully(mode, u, rounding.max(axis=0))
         decay = motion.decay(mode, u)
-        some, speed, _ = self._carefully(mode, u, narrow)
-        if len(some):
-            decay[:, some] = speed / np.abs(motion.left(mode[some], u[:, some]))
+        decay[:, some] = speed / np.abs(motion.left(mode[some], u[:, some]))
+        rounding[:, some] = _few(careful)
+        return self._inverted(decay, mode, u), rounding.min(axis=0)
+
+    def _inverted(self, decay: Array, mode: Index, u: Array) -> Array:
         none = np.flatnonzero(decay.min(axis=0) <= NOTHING)
         if len(none):
-            left = motion.distance[mode[none]] * np.exp(-u[:, none])
+            left = self.motion.distance[mode[none]] * np.exp(-u[:, none])
             decay[:, none] = self.positive_speed(mode[none], u[:, none]) / left
         return np.divide(1.0, decay, out=decay)
 
     def rounding(self, mode: Index, u: Array, narrow: NDArray[np.bool_]) -> Array:
-        """Relative rounding error of dt/du for moving modes (n,) at positions u (points, n), as `_rate` has it."""
+        """Relative rounding error of dt/du at positions u (points, n) on panels, `narrow` or not (n,)."""
         rounding = self._plain_rounding(mode, u)
-        some, _, careful = self._carefully(mode, u, narrow)
-        rounding[:, some] = careful
+        thin = np.flatnonzero(narrow)
+        some, _, careful = self._carefully(mode[thin], u[:, thin], _few(rounding)[:, thin].max(axis=0))
+        rounding[:, thin[some]] = careful
         return rounding
 
-    def _carefully(self, mode: Index, u: Array, narrow: NDArray[np.bool_]) -> tuple[Index, Array, Array]:
-        """Columns where careful speeds are the better ones, these, and their relative rounding errors."""
-        some = np.flatnonzero(narrow)
-        if len(some):
-            few = u[[0, len(u) // 2, -1]]
-            plain = self._plain_rounding(mode[some], few[:, some]).max(axis=0)
-            some, plain = some[plain > SEEN], plain[plain > SEEN]
+    def _carefully(self, mode: Index, u: Array, plain: Array) -> tuple[Index, Array, Array]:
+        """Columns where careful speeds are better than with a rounding error of `plain` (n,), these, and theirs."""
+        some = np.flatnonzero(plain > SEEN)
         if not len(some):
             return some, u[:, some], u[:, some]
         speed = self.motion.careful_speed(mode[some], u[:, some])
         rounding = self.motion.careful_rounding(mode[some], u[:, some], speed)
-        better = rounding.max(axis=0) < np.minimum(plain, TRUSTED)
+        better = rounding.max(axis=0) < np.minimum(plain[some], TRUSTED)
         return some[better], speed[:, better], rounding[:, better]
 
     def _plain_rounding(self, mode: Index, u: Array) -> Array:
@@ -354,6 +363,11 @@ class ExactModes:
             least = EPS * EPS * self.motion.speed_terms(mode[none], u[:, none]) + np.finfo(float).tiny
             speed[:, none] = np.maximum(speed[:, none], least)
         return speed
+
+
+def _few(values: Array) -> Array:
+    """The first, middle and last of values (points, n)."""
+    return values[[0, len(values) // 2, -1]]
 
 
 def _needed(series: Array, beside: Array, v: Array) -> NDArray[np.int_]:

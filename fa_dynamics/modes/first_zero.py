@@ -17,8 +17,8 @@ Array = NDArray[np.float64]
 STEPS = 16
 """After which what is left (ghosts, mostly) is left to the critical points."""
 
-A_FEW, FIRST, SHALLOW = 6, 2, 4
-"""Modes for which critical points cost less than further steps, steps taken in any case, and largest depth of both."""
+A_FEW, SHALLOW = 8, 4
+"""Modes for which critical points cost less than further steps, and largest depth at which they do."""
 
 PART = 0.999
 """Of the error that one step may use up: it cannot step over a place where the error is below 0.001 of what it was."""
@@ -48,8 +48,8 @@ def brackets(theta: Array, c: Array, sigma: Array, curvature: Array, direction: 
     low, high = np.full_like(sigma, np.nan), np.full_like(sigma, np.nan)
     open_, x = np.arange(len(sigma)), np.zeros_like(sigma)
     rates, signed, powers = c * direction, curvature * direction, np.arange(1, 2 ** len(theta))[:, None]
-    for number in range(STEPS):
-        if not len(open_) or (number >= FIRST and len(open_) <= A_FEW and len(theta) <= SHALLOW):
+    for _ in range(STEPS):
+        if not len(open_) or (len(open_) <= A_FEW and len(theta) <= SHALLOW):
             break
         here = np.array(weights_at(theta, rates, x))
         terms = np.abs(curvature) * strength(weights_at(np.abs(theta), np.abs(rates), x))

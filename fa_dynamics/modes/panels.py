@@ -21,8 +21,11 @@ from fa_dynamics.modes.inversion import divided_differences, interpolated, itera
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int_]
-Rate = Callable[[Index, Array, NDArray[np.bool_]], Array]
-"""A function of modes (n,), positions u (nodes, n), and whether their panels are narrow, (n,)."""
+Rate = Callable[[Index, Array], Array]
+"""dt/du as a function of modes (n,) and positions u (nodes, n)."""
+
+CarefulRate = Callable[[Index, Array], tuple[Array, Array]]
+"""The same, and its relative rounding error (n,), the least of what it is at the first, middle and last node."""
 
 ORDER = 20
 NODES, _QUADRATURE = legendre.leggauss(ORDER)
@@ -38,20 +41,19 @@ NARROW = 0.05
 PIECES = 3
 """Into which a panel is divided at most; as many as a rate of convergence in proportion to its width asks for."""
 
+FEW, FINER = 128, 2
+"""Panels of which dividing each into so many times more pieces costs less than to try again."""
+
 TOGETHER = 512
 """Panels whose rates are computed at once: what is computed for them stays in the second-level cache."""
 
-CONVERGED, CONVERGED_DEEP, NOISE = 1e-14, 1e-13, 10.0
+CONVERGED, NOISE = 1e-13, 10.0
 """A series is taken when its last two coefficients, relative to its smallest value, are below this much, or below this
-many times the rounding error of its values. The second number is for chains deeper than four layers, of degree 31 or
-63, whose values are rounded by more than the first. Where a ghost lets go, what is short for the slow part is long
-after it."""
+many times the rounding error of its values. What follows them is as much smaller again, and an integral of it forty
+times. Where a ghost lets go, what is short for the slow part is long after it."""
 
 SUSPECT = 0.05
 """Width below which a panel that has not converged may be short of digits, not of pieces: a narrow one."""
-
-FEW = [0, ORDER // 2, ORDER - 1]
-"""Nodes at which rounding errors are estimated."""
 
 SMALLEST = 2.0**-110
 """Width below which a panel is not divided, as where its ends are the same number: a start this close to a rest is
@@ -92,7 +94,7 @@ class Panels:
     began, lasts
         Time at the left end, and time spent inside.
     series
-        (ORDER, panels): Legendre coefficients of dt/du in z = 2 (u - left) / width - 1.
+        (panels, ORDER): Legendre coefficients of dt/du in z = 2 (u - left) / width - 1.
     """
 
     first: Index
@@ -149,7 +151,7 @@ class Panels:
 
     def _powers(self, panel: Index) -> Array:
         """Coefficients of time since the left end in powers 0..ORDER of z, for the given panels, (ORDER + 1, n)."""
-        powers = _TIME_POWERS @ self.series.take(panel, axis=1)
+        powers = _TIME_POWERS @ self.series.take(panel, axis=0).T
         powers *= self.width[panel] / 2
         return powers
 
@@ -167,7 +169,7 @@ class Panels:
             aim, begun = goal[some], new[some].copy()
             begun[0] = True
             used, own = panel[some][begun], np.cumsum(begun) - 1
-            series = self.series.take(used, axis=1)
+            series = self.series.take(used, axis=0).T
             times = _TIMES @ (series / series[0]) / 2  # parts of the time at which the knots are passed
             differences = divided_differences(times)
             part = aim / self.lasts[used].take(own)
@@ -190,15 +192,13 @@ class Panels:
         return np.asarray(goal / (weights @ rates / 2))
 
 
-def build(
-    rate: Rate, rounding: Rate, modes: int, active: Index, seam: Array, end: Array, converged: float = CONVERGED
-) -> Panels:
+def build(rate: Rate, careful: CarefulRate, modes: int, active: Index, seam: Array, end: Array) -> Panels:
     """Panels that represent dt/du of every active mode from u = 0 to its `end`.
 
     Parameters
     ----------
-    rate, rounding
-        dt/du, and its relative rounding error.
+    rate, careful
+        dt/du, and as it is asked for on narrow panels.
     modes
         Number of modes, active or not.
     active
@@ -207,36 +207,38 @@ def build(
         (modes,): where one panel ends and another begins, if that is before the end.
     end
         (modes,): where to stop.
-    converged
-        Size of the last coefficients of a series that is taken, relative to its smallest value.
     """
     middle = np.minimum(seam, end)[active]
     middle = np.where(end[active] - middle < NARROW, end[active], middle)
     left = np.concatenate([np.zeros_like(middle), middle])
     width = np.concatenate([middle, end[active] - middle])
     mode, left, width = _divided(np.tile(active, 2), left, width, np.ceil(width / WIDTH).astype(int))
-    tried, series = [(mode[:0], left[:0], width[:0], mode[:0])], [np.empty((ORDER, 0))]
+    taken = [(mode[:0], left[:0], width[:0], np.empty((0, ORDER)))]
     total = 0
     while len(mode):
         total += len(mode)
         if total > MOST * max(1, len(active)):
             raise IntegrationError("time cannot be resolved for some of these modes: their scales lie too far apart")
-        pieces = np.empty(len(mode), dtype=int)
-        for begin in range(0, len(mode), TOGETHER):
-            some = slice(begin, begin + TOGETHER)
-            found, pieces[some] = _tried(rate, rounding, mode[some], left[some], width[some], converged)
-            series.append(found)
-        tried.append((mode, left, width, pieces))
-        mode, left, width = _divided(mode, left, width, np.where(pieces == 1, 0, pieces))
-    mode, left, width, pieces = (np.concatenate(parts) for parts in zip(*tried, strict=True))
-    good = np.flatnonzero(pieces == 1)
-    order = good[np.argsort(left[good])]
+        narrow = width < SUSPECT
+        rejected = []
+        for kind, alike in ((rate, np.flatnonzero(~narrow)), (careful, np.flatnonzero(narrow))):
+            for begin in range(0, len(alike), TOGETHER):
+                own = alike[begin : begin + TOGETHER]
+                series, pieces = _tried(kind, mode[own], left[own], width[own])
+                good, bad = np.flatnonzero(pieces == 1), np.flatnonzero(pieces > 1)
+                some, others = own[good], own[bad]
+                taken.append((mode[some], left[some], width[some], series[good]))
+                rejected.append((mode[others], left[others], width[others], pieces[bad]))
+        mode, left, width, pieces = (np.concatenate(parts) for parts in zip(*rejected, strict=True))
+        more = FINER if len(mode) < FEW else 1
+        mode, left, width = _divided(mode, left, width, more * pieces)
+    mode, left, width, series = (np.concatenate(parts) for parts in zip(*taken, strict=True))
+    order = np.argsort(left)
     # by mode, in a type so short that numpy sorts it by radix, five times as fast
     order = order[np.argsort(mode[order].astype(np.min_scalar_type(modes)), kind="stable")]
-    mode, left, width = mode[order], left[order], width[order]
-    taken = np.concatenate(series, axis=1).take(order, axis=1)
+    mode, left, width, series = mode[order], left[order], width[order], series.take(order, axis=0)
     first = np.searchsorted(mode, np.arange(modes + 1))
-    lasts = width * taken[0]
+    lasts = width * series[:, 0]
     began = np.empty_like(lasts)
     elapsed = np.zeros(modes)  # sums of one mode only, since another's large times would cost digits
     counts = np.diff(first)
@@ -245,21 +247,18 @@ def build(
         reached = reached[counts[reached] > position]
         began[first[reached] + position] = elapsed[reached]
         elapsed[reached] += lasts[first[reached] + position]
-    return Panels(first, left, width, began, lasts, taken)
+    return Panels(first, left, width, began, lasts, series)
 
 
-def _tried(rate: Rate, rounding: Rate, mode: Index, left: Array, width: Array, converged: float) -> tuple[Array, Index]:
+def _tried(rate: Rate | CarefulRate, mode: Index, left: Array, width: Array) -> tuple[Array, Index]:
     """The series of dt/du on panels, and the number of pieces into which each has to be divided; 1 if it may stay."""
-    u = left + width * (NODES[:, None] + 1) / 2
-    narrow = width < SUSPECT
-    rates = rate(mode, u, narrow)
-    series = FIT @ rates
-    tail, least = np.abs(series[-1]) + np.abs(series[-2]), converged * rates.min(axis=0)
-    good = (tail <= least) | (width <= np.maximum(SMALLEST, 2.0**-52 * left))
-    open_ = np.flatnonzero(~good & narrow)
-    if len(open_):  # what rounding leaves does not fall below it
-        noise = rounding(mode[open_], u[FEW][:, open_], narrow[open_]).min(axis=0)
-        good[open_] = tail[open_] <= least[open_] + NOISE * noise * np.abs(series[0, open_])
+    found = rate(mode, left + width * (NODES[:, None] + 1) / 2)
+    rates, noise = found if isinstance(found, tuple) else (found, 0.0)
+    series = rates.T @ FIT.T
+    tail, least = np.abs(series[:, -1]) + np.abs(series[:, -2]), CONVERGED * rates.min(axis=0)
+    # what rounding leaves of a coefficient does not fall below it
+    good = tail <= least + NOISE * noise * np.abs(series[:, 0])
+    good |= width <= np.maximum(SMALLEST, 2.0**-52 * left)
     pieces = np.clip(np.ceil((tail / least) ** (1 / ORDER)), 2, PIECES)
     return series, np.where(good, 1, pieces).astype(int)
 

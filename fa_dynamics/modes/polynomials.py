@@ -108,18 +108,18 @@ def coefficients(theta: Stack, c: Stack, terms: int | None = None) -> Array:
 
     For locating roots roughly, and for small tau; not for evaluation elsewhere.
     """
-    below = np.ones((1, *np.shape(theta[0])))
-    for start, factor in zip(theta, c, strict=True):
-        integral = factor * below / np.arange(1, len(below) + 1).reshape(-1, *[1] * (below.ndim - 1))
-        below = _multiply(below, np.concatenate([np.asarray(start)[None], integral]))[:terms]
-    return below
-
-
-def _multiply(left: Array, right: Array) -> Array:
-    product = np.zeros((len(left) + len(right) - 1, *left.shape[1:]))
-    for power, coefficient in enumerate(left):
-        product[power : power + len(right)] += coefficient * right
-    return product
+    shape, size = np.shape(theta[0]), min(2 ** len(theta), terms or 2 ** len(theta))
+    found = np.zeros((size, *shape))
+    found[0], found[1:2], known = theta[0], c[0], 2
+    for start, factor in zip(theta[1:], c[1:], strict=True):
+        product = found[:known].copy()
+        moved = factor * product / np.arange(1, len(product) + 1).reshape(-1, *[1] * len(shape))
+        found[:known] *= start
+        for power, coefficient in enumerate(product[: size - 1], 1):
+            rows = found[power : power + len(moved)]
+            rows += coefficient * moved[: len(rows)]
+        known *= 2
+    return found
 
 
 def _products_above(weights: Stack) -> list[Array]:

@@ -17,7 +17,13 @@ SMALL, STAGNANT = 1e-6, 0.9
 """Relative length below which a Newton step is always taken, and part of the step before that shows round-off."""
 
 
-def refine(function: Callable[[Index, Array], tuple[Array, Array]], low: Array, high: Array, before: Array) -> Array:
+def refine(
+    function: Callable[[Index, Array], tuple[Array, Array]],
+    low: Array,
+    high: Array,
+    before: Array,
+    first: Array | None = None,
+) -> Array:
     """One zero in every bracket, by Newton's iteration kept inside it.
 
     Parameters
@@ -28,13 +34,15 @@ def refine(function: Callable[[Index, Array], tuple[Array, Array]], low: Array, 
         Ends, (brackets,).
     before
         Sign of the function between `low` and the zero, +1 or -1; it has the other one up to `high`.
+    first
+        Where to begin, (brackets,); None for the middle.
 
     Returns
     -------
     ndarray
         (brackets,), to the last digits that the values allow.
     """
-    found = 0.5 * (low + high)
+    found = 0.5 * (low + high) if first is None else first.copy()
     open_, x, last = np.arange(len(found)), found.copy(), high - low
     twice = np.zeros(len(found), dtype=bool)
     for _ in range(ITERATIONS):

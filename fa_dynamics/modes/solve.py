@@ -84,7 +84,7 @@ class ModeCurves:
         begin = 0
         for part in self._exact:
             end = begin + part.weights.shape[1]
-            np.multiply(part.modes.strength(self.t), part.strength, out=strength[:, begin:end])
+            part.modes.strength(self.t, part.strength, strength[:, begin:end])
             begin = end
         return strength
 

@@ -38,7 +38,7 @@ def test_brackets_hold_the_first_change_of_sign_on_a_grid(depth):
     assert (np.diff(error(inside), axis=0) < 0)[:, known].all()
 
 
-@pytest.mark.parametrize("depth", [2, 3])
+@pytest.mark.parametrize("depth", [2, 3, 4])
 def test_the_walk_and_the_critical_points_find_the_same_rest(depth, monkeypatch):
     theta, c, sigma, lam = random_chains(depth, 2000, 10 + depth)
     walked = limit.rest_ahead(theta, c, sigma, lam)
