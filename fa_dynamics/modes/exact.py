@@ -23,8 +23,9 @@ FOLDS = 45.0
 FLAT = 1e-6
 """A rest whose series holds only this close, relative to the start, is a fold or next to one: panels reach up to it."""
 
-ALIKE, BLOCK = 1024, 16
-"""Modes and times for which the number of terms of the tail is chosen together."""
+ALIKE, POINTS = (256, 1024), 16384
+"""Modes for which the number of terms of the tail is chosen together, at least and at most, and points: long rows of
+few modes that need similar terms. What is computed for them stays in the second-level cache."""
 
 SHORT = 5.0
 """Powers of e by which a tail has decayed when a few terms are enough: modes that get there together are alike."""
@@ -168,7 +169,7 @@ class ExactModes:
             return
         target = motion.target[chosen]
         side = motion.side[chosen] / motion.curvature[chosen]
-        order, length = self._alike, self._times_together
+        order, (_, length) = self._alike, self._together
         aimed = target[order]
         place = np.zeros(len(motion.sigma), dtype=int)
         place[chosen[order]] = np.arange(len(order))
@@ -266,9 +267,11 @@ class ExactModes:
         return np.argsort(self.joined[chosen] + SHORT / tails.rate)
 
     @property
-    def _times_together(self) -> int:
-        """Of a few modes all times are taken at once."""
-        return max(BLOCK, BLOCK * ALIKE // max(1, len(self._alike)))
+    def _together(self) -> tuple[int, int]:
+        """Modes and times for which the number of terms is chosen together."""
+        count = len(self._alike)
+        modes = min(max(count // 4, ALIKE[0]), ALIKE[1])
+        return modes, POINTS // max(1, min(modes, count))
 
     def _in_tail(self, series: Array, beside: Array, t: Array) -> Iterator[tuple[slice, Iterator[tuple[slice, Array]]]]:
         """A series (terms, n) of modes with a tail at increasing times; before they begin, as there.
@@ -276,9 +279,9 @@ class ExactModes:
         Yields blocks of times, and for each of them modes in the order of `_alike` with values (times, modes); not
         where nothing is left `beside` a number (n,).
         """
-        order, length = self._alike, self._times_together
+        order, (together, length) = self._alike, self._together
         begins = np.arange(0, len(t), length)
-        groups = [slice(first, first + ALIKE) for first in range(0, len(order), ALIKE)]
+        groups = [slice(first, first + together) for first in range(0, len(order), together)]
         tails = [self.tails[1].of(order[group]) for group in groups]
         joined = [self.joined[self.tails[0][order[group]]] for group in groups]
         latest = [own.max() for own in joined]

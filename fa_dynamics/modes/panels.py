@@ -33,7 +33,7 @@ FIT = legendre.legvander(NODES, ORDER - 1).T * _QUADRATURE * (np.arange(ORDER)[:
 """Values at the nodes -> Legendre coefficients (exact for polynomials up to degree 19)."""
 
 WIDTH = 1.0
-"""Of a panel before it is divided; between real zeros the series converges like 6^-20 there."""
+"""Of a panel before it is divided, or half of it of a few; between real zeros the series converges like 6^-20 there."""
 
 NARROW = 0.05
 """Width of a panel that is not worth its own."""
@@ -42,7 +42,7 @@ PIECES = 3
 """Into which a panel is divided at most; as many as a rate of convergence in proportion to its width asks for."""
 
 FEW, FINER = 128, 2
-"""Panels of which dividing each into so many times more pieces costs less than to try again."""
+"""Panels of which each is divided into so many times more pieces, which costs less than to try again."""
 
 TOGETHER = 512
 """Panels whose rates are computed at once: what is computed for them stays in the second-level cache."""
@@ -212,7 +212,7 @@ def build(rate: Rate, careful: CarefulRate, modes: int, active: Index, seam: Arr
     middle = np.where(end[active] - middle < NARROW, end[active], middle)
     left = np.concatenate([np.zeros_like(middle), middle])
     width = np.concatenate([middle, end[active] - middle])
-    mode, left, width = _divided(np.tile(active, 2), left, width, np.ceil(width / WIDTH).astype(int))
+    mode, left, width = _divided(np.tile(active, 2), left, width, _more(np.ceil(width / WIDTH).astype(int)))
     taken = [(mode[:0], left[:0], width[:0], np.empty((0, ORDER)))]
     total = 0
     while len(mode):
@@ -230,8 +230,7 @@ def build(rate: Rate, careful: CarefulRate, modes: int, active: Index, seam: Arr
                 taken.append((mode[some], left[some], width[some], series[good]))
                 rejected.append((mode[others], left[others], width[others], pieces[bad]))
         mode, left, width, pieces = (np.concatenate(parts) for parts in zip(*rejected, strict=True))
-        more = FINER if len(mode) < FEW else 1
-        mode, left, width = _divided(mode, left, width, more * pieces)
+        mode, left, width = _divided(mode, left, width, _more(pieces))
     mode, left, width, series = (np.concatenate(parts) for parts in zip(*taken, strict=True))
     order = np.argsort(left)
     # by mode, in a type so short that numpy sorts it by radix, five times as fast
@@ -261,6 +260,10 @@ def _tried(rate: Rate | CarefulRate, mode: Index, left: Array, width: Array) -> 
     good |= width <= np.maximum(SMALLEST, 2.0**-52 * left)
     pieces = np.clip(np.ceil((tail / least) ** (1 / ORDER)), 2, PIECES)
     return series, np.where(good, 1, pieces).astype(int)
+
+
+def _more(pieces: Index) -> Index:
+    return pieces * FINER if len(pieces) < FEW else pieces
 
 
 def _divided(mode: Index, left: Array, width: Array, pieces: Index) -> tuple[Index, Array, Array]:

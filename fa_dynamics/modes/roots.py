@@ -13,8 +13,9 @@ Index = NDArray[np.int_]
 ITERATIONS = 400
 """Of the safeguarded Newton iteration: at most every second one halves the bracket."""
 
-SMALL, STAGNANT = 1e-6, 0.9
-"""Relative length below which a Newton step is always taken, and part of the step before that shows round-off."""
+SMALL, STAGNANT, FOLLOWING = 1e-6, 0.9, 8.0
+"""Relative length below which a Newton step is always taken, part of the step before that shows round-off, and safety
+of the estimate of the next step."""
 
 
 def refine(
@@ -55,14 +56,16 @@ def refine(
         low, high = np.where(ahead, x, low), np.where(ahead, high, x)
         # Towards a zero of high order Newton creeps; whenever its step has not halved, bisect.
         step = np.abs(newton - x)
-        there = step <= 2 * np.spacing(size)
+        spacing = np.spacing(size)
+        # Towards a simple zero digits double: what the next step would be is seen from the last two.
+        there = (step <= 2 * spacing) | (twice & (FOLLOWING * step * (step / last) ** 2 <= spacing))
         taken = there | ((newton > low) & (newton < high) & ((step <= 0.5 * last) | (step < SMALL * size)))
         following = np.where(value == 0, x, np.where(taken, newton, 0.5 * (low + high)))
         moved = np.abs(following - x)
         found[open_] = following
         # Rounding moves the last steps to and fro, while those towards a zero of any order shrink.
         stagnant = twice & taken & (moved < SMALL * size) & (moved >= STAGNANT * last)
-        on = ~there & (moved > np.spacing(size)) & ~stagnant
+        on = ~there & (moved > spacing) & ~stagnant
         open_, x, low, high, before, last = open_[on], following[on], low[on], high[on], before[on], moved[on]
         twice = taken[on]
     return found

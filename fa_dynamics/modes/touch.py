@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,13 +14,14 @@ TOUCH = 4 * float(np.finfo(np.float64).eps)
 """An error that comes this close to zero at a turning point, relative to sigma, is taken to meet it there: nobody can
 tell on which side of a fold floating-point numbers are."""
 
-COMPANION, WILD = 16, 1e4
+COMPANION, WILD = 16, 1e8
 """Coefficients of p (depth 4), and size of the largest one of dp/dtau where the first and the last are 1, up to which
 eigenvalues of a companion matrix are tried; at degree 63, and for scales far apart, they lose critical points."""
 
-DOUBT = 1e-10
-"""They are critical points of a polynomial that differs from p by rounding of coefficients of size `WILD`. Where the
-error is smaller than this at one of them, relative to its terms, it may have another sign at that of p."""
+DOUBT = 1e-13
+"""They are critical points of a polynomial whose coefficients differ by a few units in the last place of that largest
+one. Where the error is smaller than this times that size at one of them, relative to its terms, it may have another
+sign at the turning point of p."""
 
 
 def before_first_touch(ahead: Ahead, falls: Array) -> tuple[Array, Array]:
@@ -39,17 +38,21 @@ def before_first_touch(ahead: Ahead, falls: Array) -> tuple[Array, Array]:
         `Ahead.falls` from the start.
     """
     derivative = falls * np.arange(1, len(falls) + 1)[:, None]
-    tame = _companion_is_tame(derivative)
-    points = np.full((len(derivative) - 1, len(tame)), np.inf)
-    points[:, tame] = _critical_points(derivative[:, tame])
-    low, high, doubtful = _around_first(ahead, points)
-    if len(again := np.flatnonzero(~tame | doubtful)):
+    points, size = np.full((len(derivative) - 1, falls.shape[1]), np.inf), np.full(falls.shape[1], np.inf)
+    if len(falls) < COMPANION:
+        with_ends = np.flatnonzero((derivative[0] != 0) & (derivative[-1] != 0))
+        monic, scale = _scaled(derivative[:, with_ends])
+        size[with_ends] = np.abs(monic).max(axis=0)
+        tame = size[with_ends] < WILD
+        points[:, with_ends[tame]] = _critical_points(monic[:, tame], scale[tame])
+    low, high, doubtful = _around_first(ahead, points, DOUBT * size)
+    if len(again := np.flatnonzero((size >= WILD) | doubtful)):
         own = ahead.of(again)
-        low[again], high[again], _ = _around_first(own, _turning_points(own))
+        low[again], high[again], _ = _around_first(own, _turning_points(own), np.zeros(len(again)))
     return low, high
 
 
-def _around_first(ahead: Ahead, points: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+def _around_first(ahead: Ahead, points: Array, doubt: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
     """The last of ascending points (points, modes) before the first that is touched, or 0; that one, or inf; doubts."""
     some = np.isfinite(points)
     distance = np.where(some, points, 0.0)
@@ -58,7 +61,7 @@ def _around_first(ahead: Ahead, points: Array) -> tuple[Array, Array, NDArray[np
     before = some & ~np.logical_or.accumulate(touched, axis=0)
     low = np.where(before, points, 0.0).max(axis=0, initial=0.0)
     high = np.where(touched, points, np.inf).min(axis=0, initial=np.inf)
-    doubtful = some & (points <= high) & (np.abs(error) < DOUBT * ahead.terms(distance))
+    doubtful = some & (points <= high) & (np.abs(error) < doubt * ahead.terms(distance))
     return low, high, np.asarray(doubtful.any(axis=0))
 
 
@@ -75,41 +78,25 @@ def _turning_points(ahead: Ahead) -> Array:
     return points
 
 
-def _companion_is_tame(derivative: Array) -> NDArray[np.bool_]:
-    """Whether eigenvalues of the companion matrix of dp/dtau may find all critical points, (modes,).
-
-    Not at high degree, nor if its roots have sizes too different for one scale.
-    """
-    ends = (derivative[0] != 0) & (derivative[-1] != 0)
-    tame = ends & (len(derivative) < COMPANION)
-    scaled, _ = _scaled(derivative[:, tame])
-    tame[tame] = np.abs(scaled).max(axis=0, initial=0.0) < WILD
-    return np.asarray(tame)
-
-
-def _critical_points(derivative: Array) -> Array:
-    """Real parts of the roots of dp/dtau ahead, ascending, padded with inf: (points, modes)."""
-    scaled, scale = _scaled(derivative)
-    if scaled.size == 0 or len(scaled) < 2:
-        return np.full((len(scaled) - 1, scaled.shape[1]), np.inf)
-    companion = np.zeros((scaled.shape[1], len(scaled) - 1, len(scaled) - 1))
-    companion[:, 1:, :-1] = np.eye(len(scaled) - 2)
-    companion[:, :, -1] = -scaled[:-1].T
-    return np.sort(_positive(np.linalg.eigvals(companion).T * scale), axis=0)
+def _critical_points(monic: Array, scale: Array) -> Array:
+    """Real parts of the roots ahead of `_scaled` derivatives, ascending, padded with inf: (points, modes)."""
+    degree = len(monic) - 1
+    if degree < 1:
+        return np.empty((0, len(scale)))
+    companion = np.zeros((len(scale), degree, degree))
+    companion[:, 1:, :-1] = np.eye(degree - 1)
+    companion[:, :, -1] = -monic[:-1].T
+    roots = np.linalg.eigvals(companion).T * scale
+    return np.sort(np.where(np.isfinite(roots) & (roots.real > 0), roots.real, np.inf), axis=0)
 
 
 def _scaled(polynomials: Array) -> tuple[Array, Array]:
     """Monic polynomials in a variable that makes their end coefficients equal in size, and that scale; ascending."""
     degree = len(polynomials) - 1
-    if degree < 1 or polynomials.size == 0:
-        return polynomials, np.ones(polynomials.shape[1])
+    if degree < 1:
+        return np.ones_like(polynomials), np.ones(polynomials.shape[1])
     with np.errstate(divide="ignore"):  # absent powers have the logarithm -inf, and come back as zeros
         logs = np.log(np.abs(polynomials))
     scale = (logs[0] - logs[-1]) / degree
     monic = np.exp(np.clip(logs - logs[-1] + (np.arange(degree + 1)[:, None] - degree) * scale, None, 600.0))
     return np.sign(polynomials) * np.sign(polynomials[-1]) * monic, np.exp(scale)
-
-
-def _positive(roots: NDArray[Any]) -> Array:
-    usable = np.isfinite(roots) & (roots.real > 0)
-    return np.where(usable, roots.real, np.inf)

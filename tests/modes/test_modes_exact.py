@@ -5,7 +5,7 @@ from functools import cache
 import mpmath as mp
 import numpy as np
 import pytest
-from reference_modes import fold_reference, reference
+from reference_modes import by_quadrature, fold_reference, reference
 
 import fa_dynamics as fa
 from fa_dynamics.modes import ExactModes, integrate_chain
@@ -262,6 +262,18 @@ def test_deep_chains_against_integration(depth):
     integrated = integrate_chain(chain, sigma, curvature, theta, b, t, rtol=1e-12, atol=1e-14)
     # rtol 1e-12 of the integration, amplified on the way
     np.testing.assert_allclose(curves.weights, integrated, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(("depth", "count"), [(5, 12), (6, 6)])
+def test_deep_chains_and_their_bounds_against_quadrature(depth, count):
+    rng = np.random.default_rng([30, depth])
+    for _ in range(count):
+        theta, b = rng.normal(size=depth), rng.choice([-1, 1], depth - 1) * rng.uniform(0.6, 1.4, depth - 1)
+        sigma, t = rng.choice([-1, 1]) * rng.uniform(0.3, 2), np.array([0.02, 0.2, 1.0])
+        modes = solved(theta, b, sigma, 1.0)
+        clock = (modes.weights(t)[0, :, 0] - theta[0]) / np.prod(b)
+        exact = [by_quadrature(theta, b, sigma, 1.0, *given) for given in zip(t, clock, strict=True)]
+        check(theta, b, sigma, 1.0, t, exact)
 
 
 @cache
