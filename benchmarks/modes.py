@@ -205,10 +205,12 @@ DRAGGED = 5
 
 TRIED = """## Where the time goes, and what was tried
 
-- At L = 2 a mode with 200 times takes 9 µs in a process of its own and 12 µs here, in turn with others: a quarter of it
-  the tail, a quarter the way to it by partial fractions, an eighth panels of the few modes that have no digits to
-  spare, an eighth the rest. p at the points alone, the least that any way has to do, takes 1 µs. What the difference
-  between the two processes is was not found; page faults of the 160 MB of results are part of it.
+- At L = 2 a mode with 200 times takes 8.5 µs: a quarter of it the tail, a quarter the way to it by partial fractions,
+  an eighth the rest, a tenth panels of the few modes that have no digits to spare. p at the points alone, the least
+  that any way has to do, takes 1 µs.
+- Found: in turn with others the same call once took 1.24 s, in a process of its own 0.88 s. What is free for two
+  seconds a virtual machine gives to its host, and memory for 160 MB of results took 0.3 s instead of 0.015 s, for
+  whoever asked next. Now all methods touch the memory that they will need before their turns begin.
 - Gained: a walk to the first zero by safe steps in the place of eigenvalues (a third at L = 4); the inverse
   interpolated from its knots and corrected once, so that few points are iterated; panels of order 20, divided by two
   or three; blocks that stay in the second-level cache; modes grouped by the time from which few terms of the tail
@@ -218,6 +220,11 @@ TRIED = """## Where the time goes, and what was tried
   of the time of many modes; nothing below 400 of them); 8000 modes at once in the place of 4000; the tail block of
   times by block of times, so that its modes lie side by side (a tenth), and of few modes all at once (a tenth of a
   slider); columns of tables by `take`, which is six times as fast as an index (a tenth).
+- Gained: narrow panels, whose speeds need care, are looked at once a round, all together; series are taken at 1e-13,
+  since their integrals carry forty times less (a tenth at L = 3 and 4). Rows of 1024 modes in the tails of many (a
+  fifth of the tail), and p put into the result where it is computed. Of a few modes, panels are divided by twice as
+  many as they seem to need, which saves rounds; beyond the last turning point the rest is looked for where one power
+  of the distance alone makes up the fall of the error, from the outside in (together a tenth of a slider).
 - Spent: speeds beside ghosts, and strengths that are small beside their terms, have twice the digits (a twelfth of the
   time at L = 3, an eighth at L = 4). Before that single chains beside ghosts missed their tolerance.
 - heyoka steps a few lanes at a time in compiled code: for a handful of modes nothing in NumPy comes near it.

@@ -142,7 +142,7 @@ class Course:
     def doubts(self) -> Array:
         """Error of the times at which the panels end by the rounding of dt/du, (panels,)."""
         panels = self.modes.panels
-        rounding = self.modes.rounding(self.owner, self.nodes, self._width < SUSPECT).mean(axis=0)
+        rounding = self.modes.rates.rounding(self.owner, self.nodes, self._width < SUSPECT).mean(axis=0)
         return self.summed(panels.lasts[self.span] * rounding)
 
     def tangents(self) -> list[Tangent]:

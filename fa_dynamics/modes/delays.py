@@ -98,7 +98,7 @@ def vanishing_rest(course: Course, uncertain: Array) -> Array:
     blur = np.sqrt(uncertain[-1, course.first[1:] - 1])
     for k in np.flatnonzero(np.abs(first) <= 2 * bend * blur):
         own = slice(*course.first[k : k + 2])
-        speed = course.modes.positive_speed(course.owner[own], course.nodes[:, own])
+        speed = course.modes.rates.positive_speed(course.owner[own], course.nodes[:, own])
         near = np.asarray((speed <= uncertain[:, own]).any(axis=0))
         near[-1] = True
         begin = course.modes.panels.began[course.span][own][near][0]

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from fa_dynamics.modes.cubic import CubicTime, least
 from fa_dynamics.modes.entry import last_entry
-from fa_dynamics.modes.motion import EPS, Index, Motion
+from fa_dynamics.modes.motion import Index, Motion
 from fa_dynamics.modes.panels import NODES, Panels, build
+from fa_dynamics.modes.rates import Rates
 from fa_dynamics.modes.tail import Tail, evaluate, natural_scale, tail
 
 Array = NDArray[np.float64]
@@ -32,12 +33,6 @@ SHORT = 5.0
 
 NEGLIGIBLE = 1e-17
 """Size of a term that is left out, relative to the first one or to what the tail is added to."""
-
-SEEN, TRUSTED = 3e-13, 1e-6
-"""Relative rounding error of dt/du from which on the speed is computed carefully, and that has to be left then."""
-
-NOTHING = 1e-250
-"""Speeds below this may be what rounding leaves of a difference."""
 
 BLURRED = 1000.0
 """Size of the terms of the speed, expanded around the rest, relative to it, up to which the expansion serves all the
@@ -80,6 +75,11 @@ class ExactModes:
         fastest = motion.curvature[chosen] * np.maximum(SAFE * np.abs(motion.target[chosen]), FAR * before)
         return chosen, tail(series[:, usable], start[usable], fastest)
 
+    @property
+    def rates(self) -> Rates:
+        """dt/du on the panels."""
+        return Rates(self.motion)
+
     @cached_property
     def panels(self) -> Panels:
         """Time as a function of u for every mode that moves towards a rest, up to its tail."""
@@ -87,7 +87,7 @@ class ExactModes:
 
     def _panels_of(self, mode: Index) -> Panels:
         motion = self.motion
-        return build(self._rate, self._careful_rate, len(motion.sigma), mode, motion.seam, self._ends)
+        return build(self.rates.plain, self.rates.careful, len(motion.sigma), mode, motion.seam, self._ends)
 
     @cached_property
     def _ends(self) -> Array:
@@ -162,7 +162,7 @@ class ExactModes:
     def _put_tails(self, t: Array, unit: Array, out: Array) -> None:
         """Into `out`, (time, modes): p times `unit` at increasing times, of modes that are in their tails.
 
-        Elsewhere it puts numbers without a meaning.
+        Elsewhere it puts other numbers.
         """
         motion, (chosen, tails) = self.motion, self.tails
         if not len(chosen):
@@ -171,8 +171,8 @@ class ExactModes:
         side = motion.side[chosen] / motion.curvature[chosen]
         order, (_, length) = self._alike, self._together
         aimed = target[order]
-        place = np.zeros(len(motion.sigma), dtype=int)
-        place[chosen[order]] = np.arange(len(order))
+        place, units = np.zeros(len(unit), dtype=int), np.zeros(len(unit))
+        place[chosen[order]], units[chosen] = np.arange(len(order)), unit[chosen]
         block = np.empty((length, len(order)))  # modes that are computed together side by side
         placed = np.empty((length, len(place)))
         for own, pieces in self._in_tail(tails.speeds * side, np.abs(target), t):
@@ -181,7 +181,7 @@ class ExactModes:
             rows[:] = aimed
             for some, error in pieces:
                 rows[:, some] += error
-            np.multiply(rows.take(place, axis=1, out=placed[:count], mode="clip"), unit, out=out[own])
+            np.multiply(rows.take(place, axis=1, out=placed[:count], mode="clip"), units, out=out[own])
 
     def weights(self, t: Array) -> Array:
         """theta_1..theta_L at increasing times, (L, time, modes)."""
@@ -315,62 +315,6 @@ class ExactModes:
 
     def _uniform(self, mode: Index, t: Array) -> Array:
         return np.asarray(self.motion.velocity_at_start[mode] * t[:, None])
-
-    def _rate(self, mode: Index, u: Array) -> Array:
-        """dt/du = (distance to rest) / speed."""
-        return self._inverted(self.motion.decay(mode, u), mode, u)
-
-    def _careful_rate(self, mode: Index, u: Array) -> tuple[Array, Array]:
-        """The same, carefully where that helps, and its least rounding error at a few places."""
-        motion, few = self.motion, _few(u)
-        rounding = self._plain_rounding(mode, few)
-        some, speed, careful = self._carefully(mode, u, rounding.max(axis=0))
-        decay = motion.decay(mode, u)
-        decay[:, some] = speed / np.abs(motion.left(mode[some], u[:, some]))
-        rounding[:, some] = _few(careful)
-        return self._inverted(decay, mode, u), rounding.min(axis=0)
-
-    def _inverted(self, decay: Array, mode: Index, u: Array) -> Array:
-        none = np.flatnonzero(decay.min(axis=0) <= NOTHING)
-        if len(none):
-            left = self.motion.distance[mode[none]] * np.exp(-u[:, none])
-            decay[:, none] = self.positive_speed(mode[none], u[:, none]) / left
-        return np.divide(1.0, decay, out=decay)
-
-    def rounding(self, mode: Index, u: Array, narrow: NDArray[np.bool_]) -> Array:
-        """Relative rounding error of dt/du at positions u (points, n) on panels, `narrow` or not (n,)."""
-        rounding = self._plain_rounding(mode, u)
-        thin = np.flatnonzero(narrow)
-        some, _, careful = self._carefully(mode[thin], u[:, thin], _few(rounding)[:, thin].max(axis=0))
-        rounding[:, thin[some]] = careful
-        return rounding
-
-    def _carefully(self, mode: Index, u: Array, plain: Array) -> tuple[Index, Array, Array]:
-        """Columns where careful speeds are better than with a rounding error of `plain` (n,), these, and theirs."""
-        some = np.flatnonzero(plain > SEEN)
-        if not len(some):
-            return some, u[:, some], u[:, some]
-        speed = self.motion.careful_speed(mode[some], u[:, some])
-        rounding = self.motion.careful_rounding(mode[some], u[:, some], speed)
-        better = rounding.max(axis=0) < np.minimum(plain[some], TRUSTED)
-        return some[better], speed[:, better], rounding[:, better]
-
-    def _plain_rounding(self, mode: Index, u: Array) -> Array:
-        return np.asarray(EPS * self.motion.speed_terms(mode, u) / self.positive_speed(mode, u))
-
-    def positive_speed(self, mode: Index, u: Array) -> Array:
-        """Before a fold rounding may leave nothing of the speed, or less."""
-        speed = self.motion.speed(mode, u)
-        none = np.flatnonzero(speed.min(axis=0) <= NOTHING)
-        if len(none):
-            least = EPS * EPS * self.motion.speed_terms(mode[none], u[:, none]) + np.finfo(float).tiny
-            speed[:, none] = np.maximum(speed[:, none], least)
-        return speed
-
-
-def _few(values: Array) -> Array:
-    """The first, middle and last of values (points, n)."""
-    return values[[0, len(values) // 2, -1]]
 
 
 def _needed(series: Array, beside: Array, v: Array) -> NDArray[np.int_]:

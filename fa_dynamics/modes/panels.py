@@ -21,11 +21,9 @@ from fa_dynamics.modes.inversion import divided_differences, interpolated, itera
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int_]
-Rate = Callable[[Index, Array], Array]
-"""dt/du as a function of modes (n,) and positions u (nodes, n)."""
-
-CarefulRate = Callable[[Index, Array], tuple[Array, Array]]
-"""The same, and its relative rounding error (n,), the least of what it is at the first, middle and last node."""
+Rate = Callable[[Index, Array], tuple[Array, Array | float]]
+"""dt/du as a function of modes (n,) and positions u (nodes, n), and its relative rounding error (n,): the least of some
+nodes, or 0 where it does not count."""
 
 ORDER = 20
 NODES, _QUADRATURE = legendre.leggauss(ORDER)
@@ -192,13 +190,13 @@ class Panels:
         return np.asarray(goal / (weights @ rates / 2))
 
 
-def build(rate: Rate, careful: CarefulRate, modes: int, active: Index, seam: Array, end: Array) -> Panels:
+def build(rate: Rate, careful: Rate, modes: int, active: Index, seam: Array, end: Array) -> Panels:
     """Panels that represent dt/du of every active mode from u = 0 to its `end`.
 
     Parameters
     ----------
     rate, careful
-        dt/du, and as it is asked for on narrow panels.
+        dt/du, and what is asked for it on narrow panels.
     modes
         Number of modes, active or not.
     active
@@ -249,10 +247,9 @@ def build(rate: Rate, careful: CarefulRate, modes: int, active: Index, seam: Arr
     return Panels(first, left, width, began, lasts, series)
 
 
-def _tried(rate: Rate | CarefulRate, mode: Index, left: Array, width: Array) -> tuple[Array, Index]:
+def _tried(rate: Rate, mode: Index, left: Array, width: Array) -> tuple[Array, Index]:
     """The series of dt/du on panels, and the number of pieces into which each has to be divided; 1 if it may stay."""
-    found = rate(mode, left + width * (NODES[:, None] + 1) / 2)
-    rates, noise = found if isinstance(found, tuple) else (found, 0.0)
+    rates, noise = rate(mode, left + width * (NODES[:, None] + 1) / 2)
     series = rates.T @ FIT.T
     tail, least = np.abs(series[:, -1]) + np.abs(series[:, -2]), CONVERGED * rates.min(axis=0)
     # what rounding leaves of a coefficient does not fall below it

@@ -450,6 +450,19 @@ def test_bad_leaf(invariants, feedback, words):
         leaf_start(invariants, feedback)
 
 
+def test_refine_finds_the_last_digit_from_any_first_guess():
+    rng = np.random.default_rng(4)
+    cubes, part = 10.0 ** rng.uniform(-3, 3, 3000), rng.uniform(0, 1, 3000)
+    roots = np.cbrt(cubes)
+    low, high = roots * rng.uniform(0, 1, 3000), roots * rng.uniform(1, 30, 3000)
+
+    def function(which, x):
+        return x**3 - cubes[which], 3 * x**2
+
+    found = refine(function, low, high, -np.ones(3000), low + part * (high - low))
+    np.testing.assert_allclose(found, roots, rtol=3e-16)
+
+
 def test_refine_finds_simple_and_multiple_zeros():
     def function(which, x):
         values = np.where(which == 0, x**3 - 2, -((x - 1) ** 5))
