@@ -105,7 +105,17 @@ def solved(chains: list[Chain], times: Array) -> tuple[Array, Array]:
         ways.append(fa.solve_modes(*copies, t=union).strength)
     column = np.arange(len(chains))[:, None]
     where = where.reshape(times.shape)
-    return np.array([strength[where, column] for strength in ways]), curves.error[where, column]
+    found = [strength[where, column] for strength in ways]
+    found.append(np.array([alone(chain, own) for chain, own in zip(chains, times, strict=True)]))
+    return np.array(found), curves.error[where, column]
+
+
+def alone(chain: Chain, times: Array) -> Array:
+    """Strength of a chain by itself: rests of few modes, and panels, are looked for in another way."""
+    t, where = np.unique(times, return_inverse=True)
+    theta, feedback = chain.theta[:, None], chain.feedback[:, None]
+    curves = fa.solve_modes([chain.sigma], chain.curvature, len(theta), "fa", theta, feedback, t=t)
+    return curves.strength[where, 0]
 
 
 def judge(job: Job) -> Judged:
@@ -119,7 +129,8 @@ def judge(job: Job) -> Judged:
         try:
             strength, bound = solved(chains, times)
         except Exception:  # find the one that is to blame
-            strength, bound = np.full((2, *times.shape), np.nan), np.full(times.shape, np.nan)
+            strength = np.full((3 if job.depth == 2 else 2, *times.shape), np.nan)
+            bound = np.full(times.shape, np.nan)
             for k, chain in enumerate(chains):
                 try:
                     one = solved([chain], times[k : k + 1])

@@ -59,10 +59,10 @@ class Ahead:
         return self._error(weights, tau), -self.curvature * slope(weights, self.c)
 
     def terms(self, distance: Array) -> Array:
-        """Sum of the sizes of all terms of the error, (.., modes)."""
-        return np.abs(self.sigma) + self.curvature * strength(
-            weights_at(np.abs(self.theta), np.abs(self.c), np.abs(distance))
-        )
+        """Sum of the sizes of all terms of the error at distances >= 0, (.., modes); may be too large for a number."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            weights = weights_at(np.abs(self.theta), np.abs(self.c), distance)
+            return np.abs(self.sigma) + self.curvature * strength(weights)
 
     def powers(self, distance: Array | float = 0.0) -> Array:
         """Coefficients of p in powers of the distance from a place, (2^L, modes)."""

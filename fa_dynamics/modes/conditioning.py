@@ -28,7 +28,7 @@ POSITION = 16.0
 """Units of `EPS` in u: near the start x is the difference of two positions on the first panel."""
 
 TIME = 1e-13
-"""Relative error of time as a function of u: what `panels.CONVERGED` and `CONVERGED_DEEP` leave of a series."""
+"""Relative error of time as a function of u: what `panels.CONVERGED` leaves of a series."""
 
 
 def condition(modes: ExactModes, t: Array) -> Array:

@@ -162,7 +162,7 @@ class ExactModes:
     def _put_tails(self, t: Array, unit: Array, out: Array) -> None:
         """Into `out`, (time, modes): p times `unit` at increasing times, of modes that are in their tails.
 
-        Elsewhere it puts other numbers.
+        What it puts elsewhere is to be overwritten.
         """
         motion, (chosen, tails) = self.motion, self.tails
         if not len(chosen):

@@ -13,6 +13,7 @@ from fa_dynamics.modes.roots import refine
 from fa_dynamics.modes.touch import before_first_touch
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int_]
 
 DOUBLINGS = 2100
 """Enough to cross the whole range of floating-point numbers."""
@@ -55,12 +56,14 @@ def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
     several = np.flatnonzero(_sign_changes(falls) > 1)
     own = ahead.of(several)
     low[several], high[several] = brackets(own.theta, own.c, own.sigma, own.curvature, own.direction)
-    if len(turned := np.flatnonzero(np.isnan(low))):
-        low[turned], high[turned] = before_first_touch(ahead.of(turned), falls[:, turned])
+    turned = np.isnan(low)
+    if turned.any():
+        low[turned], high[turned] = before_first_touch(ahead.of(np.flatnonzero(turned)), falls[:, turned])
     if len(beyond := np.flatnonzero((low > 0) & np.isinf(high))):
         own = ahead.of(beyond)
         step[beyond] = _length(own.falls(own.powers(low[beyond])), np.abs(own.error(low[beyond])))
-    low, high, close = _expand(ahead, low, high, step)
+    # a turning point may be farther away than the zero before it by orders of magnitude
+    low, high, close = _expand(ahead, low, high, step, np.flatnonzero(np.isinf(high) | (turned & (low == 0))))
     found = np.isfinite(high)
     high = np.where(found, high, 1.0)
     first = np.where(close, high, 0.5 * (low + high))
@@ -86,25 +89,27 @@ def _length(falls: Array, error: Array) -> Array:
     return np.asarray(np.min(np.where(distances > 0, distances, np.inf), axis=0))
 
 
-def _expand(ahead: Ahead, low: Array, high: Array, step: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Where there is no end, double the step until the error changes its sign; and whether the first step was enough.
+def _expand(ahead: Ahead, low: Array, high: Array, step: Array, wide: Index) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Of `wide` brackets, double the step from `low` until the error changes its sign; and where the first was enough.
 
     Then one power makes up for nearly all of the fall, and the zero is near the end.
     """
-    pending = np.isinf(high) & np.isfinite(step)
-    step = np.where(np.isfinite(step), step, 1.0)
-    close = np.zeros_like(pending)
+    low, high, close = low.copy(), high.copy(), np.zeros(len(low), dtype=bool)
+    open_ = wide[np.isfinite(step[wide])]
+    step = step[open_]
     with np.errstate(over="ignore", invalid="ignore"):  # a clock that nothing stops runs out of the range of numbers
         for doubled in range(DOUBLINGS):
-            if not pending.any():
+            tried = low[open_] + step
+            inside = tried < high[open_]
+            open_, step, tried = open_[inside], step[inside], tried[inside]
+            if not len(open_):
                 break
-            tried = low + step
-            value = ahead.error(tried)
-            hit = pending & (value <= 0)
-            high = np.where(hit, tried, high)
+            value = ahead.of(open_).error(tried)
+            beyond = value <= 0
+            high[open_[beyond]] = tried[beyond]
             if doubled == 0:
-                close = hit
-            pending = pending & (value > 0) & np.isfinite(tried)
-            low = np.where(pending, tried, low)
-            step = step * 2
+                close[open_[beyond]] = True
+            before = value > 0
+            open_, step = open_[before], 2 * step[before]
+            low[open_] = tried[before]
     return low, high, close

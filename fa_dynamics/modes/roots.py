@@ -13,9 +13,11 @@ Index = NDArray[np.int_]
 ITERATIONS = 400
 """Of the safeguarded Newton iteration: at most every second one halves the bracket."""
 
-SMALL, STAGNANT, FOLLOWING = 1e-6, 0.9, 8.0
-"""Relative length below which a Newton step is always taken, part of the step before that shows round-off, and safety
-of the estimate of the next step."""
+SMALL, STAGNANT = 1e-6, 0.9
+"""Relative length below which a Newton step is always taken, and part of the step before that shows round-off."""
+
+SHORT, FOLLOWING = 0.01, 8.0
+"""Length of a step, relative to the place and to the step before, from which on the next is estimated; and safety."""
 
 
 def refine(
@@ -56,10 +58,11 @@ def refine(
         low, high = np.where(ahead, x, low), np.where(ahead, high, x)
         # Towards a zero of high order Newton creeps; whenever its step has not halved, bisect.
         step = np.abs(newton - x)
-        spacing = np.spacing(size)
+        spacing, inside = np.spacing(size), (newton > low) & (newton < high)
         # Towards a simple zero digits double: what the next step would be is seen from the last two.
-        there = (step <= 2 * spacing) | (twice & (FOLLOWING * step * (step / last) ** 2 <= spacing))
-        taken = there | ((newton > low) & (newton < high) & ((step <= 0.5 * last) | (step < SMALL * size)))
+        short = twice & inside & (step <= SHORT * np.minimum(size, last))
+        there = (step <= 2 * spacing) | (short & (FOLLOWING * step * (step / last) ** 2 <= spacing))
+        taken = there | (inside & ((step <= 0.5 * last) | (step < SMALL * size)))
         following = np.where(value == 0, x, np.where(taken, newton, 0.5 * (low + high)))
         moved = np.abs(following - x)
         found[open_] = following

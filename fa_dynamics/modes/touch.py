@@ -61,8 +61,9 @@ def _around_first(ahead: Ahead, points: Array, doubt: Array) -> tuple[Array, Arr
     before = some & ~np.logical_or.accumulate(touched, axis=0)
     low = np.where(before, points, 0.0).max(axis=0, initial=0.0)
     high = np.where(touched, points, np.inf).min(axis=0, initial=np.inf)
-    doubtful = some & (points <= high) & (np.abs(error) < doubt * ahead.terms(distance))
-    return low, high, np.asarray(doubtful.any(axis=0))
+    with np.errstate(invalid="ignore"):  # of terms too large for a number nothing is sure
+        sure = np.abs(error) >= doubt * ahead.terms(distance)
+    return low, high, np.asarray((some & (points <= high) & ~sure).any(axis=0))
 
 
 def _turning_points(ahead: Ahead) -> Array:

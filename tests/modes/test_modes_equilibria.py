@@ -463,6 +463,15 @@ def test_refine_finds_the_last_digit_from_any_first_guess():
     np.testing.assert_allclose(found, roots, rtol=3e-16)
 
 
+@pytest.mark.parametrize("root", [1e-3, 1e-20, 1e-60, 1e-100])
+def test_refine_does_not_take_nothing_for_a_root_that_is_small_beside_its_bracket(root):
+    def function(which, x):
+        return x * (1 + x) - root, 1 + 2 * x
+
+    found = refine(function, np.zeros(1), np.ones(1), -np.ones(1))
+    np.testing.assert_allclose(found, root / (0.5 + np.sqrt(0.25 + root)), rtol=1e-15)
+
+
 def test_refine_finds_simple_and_multiple_zeros():
     def function(which, x):
         values = np.where(which == 0, x**3 - 2, -((x - 1) ** 5))

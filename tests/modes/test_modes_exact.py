@@ -276,6 +276,20 @@ def test_deep_chains_and_their_bounds_against_quadrature(depth, count):
         check(theta, b, sigma, 1.0, t, exact)
 
 
+@pytest.mark.parametrize("sigma", [1e-8, 1e-40, 1e-60, 1e-150])
+def test_a_rest_that_is_close_beside_the_turning_point_behind_it(sigma):
+    """Alone, modes are not walked: the bracket of the rest ends where p turns, orders of magnitude farther away."""
+    theta = np.array([[0.11695526942994706], [1.518749034018734], [0.0]])
+    c, ones = factors(np.array([[-0.001518439708736793], [0.9902473119680668]])), np.ones(1)
+    t = np.array([0.1, 0.5, 1.0, 3.0])
+    alone = ExactModes(ClockMotion(theta, sigma * ones, ones, c))
+    # so close to the start p is linear: p = s (1 - exp(-(theta_1 theta_2)^2 t))
+    expected = -sigma * np.expm1(-((theta[0] * theta[1]) ** 2) * t)
+    np.testing.assert_allclose(alone.strength(t)[:, 0], expected, rtol=max(1e-12, 1e3 * sigma))
+    crowd = ExactModes(ClockMotion(*(np.repeat(part, 40, axis=-1) for part in (theta, sigma * ones, ones, c))))
+    np.testing.assert_allclose(alone.strength(t)[:, 0], crowd.strength(t)[:, 7], rtol=1e-12)
+
+
 def test_strengths_in_other_units_go_where_they_are_told():
     """A mode at rest, one with a tail, one on a fold, one without curvature, one without feedback, one long at rest."""
     theta = np.array([[2.0, 0.4, FOLD, 0.3, 0.5, 1.0], [0.5, -0.3, 0.0, 0.2, 0.1, 3.0]])
