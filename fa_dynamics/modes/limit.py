@@ -25,8 +25,8 @@ LARGEST = 1e140
 def rest_ahead(theta: Stack, c: Stack, sigma: Array, curvature: Array) -> Array:
     """Distance |tau| to the first zero of sigma - lambda p(tau) in the direction in which the clock starts.
 
-    Mostly a walk from the start brackets it (`first_zero`). Where it does not, the turning points of p do (`touch`),
-    between which the error is monotone. A double zero (a fold) is met at its turning point.
+    Mostly a walk from the start brackets it (`first_zero`). Where it does not, and for the last few modes, the turning
+    points of p do (`touch`), between which the error is monotone. A double zero (a fold) is met at its turning point.
 
     Parameters
     ----------
