@@ -228,9 +228,9 @@ TRIED = """## Where the time goes, and what was tried
 - Spent: speeds beside ghosts, and strengths that are small beside their terms, have twice the digits (a twelfth of the
   time at L = 3, an eighth at L = 4). Before that single chains beside ghosts missed their tolerance.
 - The host had slow phases while this page was made. In two quieter runs, before the last corrections, heyoka took
-  1.95 s for 100,000 modes at L = 2, and ours 0.92 and 0.85 s (2.1 and 2.3 times); the slider at L = 4 5.0 and 4.4 ms. In
-  a process of its own that takes 3.7 to 4.4 ms, and 5.3 ms for one of six draws, whose panels need many rounds. The
-  figure is that of the second of these runs, for this one was disturbed by another measurement.
+  1.95 s for 100,000 modes at L = 2, and ours 0.92 and 0.85 s (2.1 and 2.3 times); the slider at L = 4
+  5.0 and 4.4 ms. In a process of its own that takes 3.7 to 4.4 ms, and 5.3 ms for one of six draws, whose panels need
+  many rounds. The figure is that of the second of these runs, for this one was disturbed by another measurement.
 - heyoka steps a few lanes at a time in compiled code: for a handful of modes nothing in NumPy comes near it.
 - Of 200 times 22 lie before the tail at L = 2 and 32 at L = 3, and of a tail 8 terms count on average. A series of 14
   or 26 terms in the place of 18 begins the tail later or earlier, and changes nothing by more than 3 %.
