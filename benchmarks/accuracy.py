@@ -7,7 +7,7 @@ Every strength p(t) of `fa.solve_modes` must satisfy
 a = theta_l, b_l, sigma, lambda (K / m is the relative condition number of p(t), taken on the scale m), and its `error`
 must bound |p - p_ref|. Every chain is looked at at six times: log-uniform in [1e-6, 0.1], [0.1, 1], [1, 10], [10, 100]
 and [100, 1e6] of its own time, in which the distance of its clock to rest falls by e, and a relative 1e-9 to 0.5 beside
-that, where ghosts let go.
+that, where ghosts let go. Chains are solved together and alone, those of two layers also among many.
 Exit code 1 if one misses.
 """
 

@@ -260,6 +260,7 @@ def _tried(rate: Rate, mode: Index, left: Array, width: Array) -> tuple[Array, I
 
 
 def _more(pieces: Index) -> Index:
+    """Into how many pieces panels are divided that need so many, (n,): into more if they are few."""
     return pieces * FINER if len(pieces) < FEW else pieces
 
 
